@@ -1,0 +1,1 @@
+"""Time passes here: the discrete-event engine and its kernels."""
