@@ -1,0 +1,157 @@
+"""The only printer: data on stdout (tables, JSON, CSV), talk on stderr (notes, warnings, errors, progress)."""
+
+from __future__ import annotations
+
+import csv as csv_format
+import io
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from simulator import __version__
+from simulator.foundation.files import canonical_json
+
+#: version of the JSON that leaves the program
+SCHEMA_VERSION: Final = 1
+
+#: exit code -> the ``status`` of the JSON
+STATUS: Final = {
+    0: "ok",
+    1: "bug",
+    2: "input",
+    3: "infeasible",
+    4: "slo-missed",
+    5: "decision-changed",
+    6: "over-budget",
+}
+
+_WIDTH_OF_PIPES: Final = 200  # columns where no terminal sets the width
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How to print: colour or plain, how much talk."""
+
+    color: bool = True
+    quiet: bool = False
+    verbose: int = 0
+
+
+_DEFAULT: Final = Settings()
+_current: ContextVar[Settings] = ContextVar("settings", default=_DEFAULT)
+
+
+@contextmanager
+def settings(chosen: Settings) -> Iterator[None]:
+    """Print by ``chosen`` inside the block."""
+    token = _current.set(chosen)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def _console(*, stderr: bool = False) -> Any:
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    wide = None if stream.isatty() or os.environ.get("COLUMNS") else _WIDTH_OF_PIPES
+    plain = not _current.get().color
+    return Console(file=stream, no_color=plain, highlight=False, width=wide, markup=False, emoji=False)
+
+
+def line(text: str = "") -> None:
+    """Write one line of data to stdout."""
+    sys.stdout.write(text + "\n")
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> None:
+    """Write a table to stdout; columns whose cells are numbers are set flush right.
+
+    Args:
+        columns: headings, with the unit where there is one.
+        rows: cells in the order of the columns; None is shown as ``-``, floats at four digits.
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    cells = [list(row) for row in rows]
+    drawn = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for index, column in enumerate(columns):
+        numeric = all(isinstance(row[index], (int, float)) or row[index] is None for row in cells)
+        drawn.add_column(column, justify="right" if numeric and cells else "left", overflow="fold")
+    for row in cells:
+        drawn.add_row(*(_cell(value) for value in row))
+    _console().print(drawn)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write CSV to stdout: a header, then one line per row; None is an empty cell."""
+    text = io.StringIO()
+    writer = csv_format.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(["" if value is None else value for value in row] for row in rows)
+    sys.stdout.write(text.getvalue())
+
+
+def envelope(data: Mapping[str, Any], *, status: str = "ok", warnings: Sequence[str] = ()) -> dict[str, Any]:
+    """Return ``data`` with what every JSON of rackcast carries: versions, status, warnings."""
+    head = {"schema_version": SCHEMA_VERSION, "tool_version": __version__, "status": status}
+    assert not head.keys() & data.keys(), "the envelope's keys belong to the envelope"
+    return {**head, "warnings": list(warnings), **data}
+
+
+def json_document(data: Mapping[str, Any], *, status: str = "ok", warnings: Sequence[str] = ()) -> None:
+    """Write one canonical JSON object to stdout (sorted keys, no clock, same bytes for the same content)."""
+    sys.stdout.write(canonical_json(envelope(data, status=status, warnings=warnings)))
+
+
+def error(text: str) -> None:
+    """Say on stderr what went wrong; never silenced."""
+    _say("error", "bold red", text)
+
+
+def warn(text: str) -> None:
+    """Say on stderr what the reader should doubt."""
+    if not _current.get().quiet:
+        _say("warning", "yellow", text)
+
+
+def note(text: str, *, level: int = 0) -> None:
+    """Say something on stderr, at ``-v`` level 0 (always, unless quiet), 1 or 2."""
+    chosen = _current.get()
+    if not chosen.quiet and chosen.verbose >= level:
+        sys.stderr.write(text + "\n")
+
+
+def _say(word: str, style: str, text: str) -> None:
+    if _current.get().color and sys.stderr.isatty():
+        _console(stderr=True).print(word, style=style, end=": ")
+        sys.stderr.write(text + "\n")
+    else:
+        sys.stderr.write(f"{word}: {text}\n")
+
+
+T = TypeVar("T")
+
+
+def progress(items: Iterable[T], *, label: str, total: int | None = None) -> Iterator[T]:
+    """Yield the items, with a bar on stderr when that is a terminal and not quiet."""
+    if _current.get().quiet or not sys.stderr.isatty():
+        yield from items
+        return
+    from rich.progress import track
+
+    yield from track(items, description=label, total=total, console=_console(stderr=True), transient=True)
