@@ -1,0 +1,305 @@
+"""Operators: what one token (or sample) asks of a machine, before anything is split and on no hardware.
+
+Sizes are *per token*; a mapping multiplies them by the tokens of a micro-batch and divides what parallelism cuts.
+``Region`` says what tensor parallelism does to an operator: ``TENSOR`` work is shared by the TP ranks, ``SEQUENCE``
+work (norms, dropout, residuals) is repeated on each of them unless sequence parallelism shares it, ``REPLICATED`` work
+is never shared.
+
+Sources: FLOP counts 2mnk per matrix product; stored activations per layer after Korthikanti et al. 2022
+(arXiv 2205.05198), section 4, where each operator stores its own inputs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from simulator.workload.models.transformer import Transformer
+
+
+class Region(Enum):
+    """How tensor parallelism treats an operator's work and stored activations."""
+
+    TENSOR = "tensor"
+    SEQUENCE = "sequence"
+    REPLICATED = "replicated"
+
+
+class Cut(Enum):
+    """Which side of a weight matrix tensor parallelism cuts."""
+
+    COLUMN = "column"  # the output width n is divided; the input is whole
+    ROW = "row"  # the input width k is divided; the output is a partial sum
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gemm:
+    """``rows`` x k activations per token times a k x n weight."""
+
+    name: str
+    k: int
+    n: int
+    cut: Cut = Cut.NONE
+    rows: float = 1.0  # activation rows per token (pixels of a convolution, 1 for a transformer)
+    weight: bool = True  # whether the right side is a parameter (it then has a weight gradient)
+    saved: float = 0.0  # input elements kept for the backward pass, per token
+    repeats: int = 1  # equal products launched one after another
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpertGemm:
+    """A grouped product: each token visits ``active`` of ``experts`` k x n weights, cut by expert parallelism."""
+
+    name: str
+    k: int
+    n: int
+    experts: int
+    active: int
+    saved: float = 0.0  # per visited expert and token
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attention:
+    """Scores, softmax and weighted sum over the context; heads are cut by tensor parallelism."""
+
+    name: str
+    heads: int
+    kv_heads: int
+    qk_dim: int
+    v_dim: int
+    causal: bool
+    window: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """A state-space recurrence, computed in chunks: quadratic inside a chunk, linear between chunks."""
+
+    name: str
+    inner: int  # heads x head_dim
+    state: int
+    chunk: int = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Elementwise:
+    """Memory traffic without reuse: norms, activations, dropout, residuals, copies, gathers."""
+
+    name: str
+    moved: float  # elements read plus written per token, forward
+    region: Region
+    saved_bytes: float = 0.0  # bytes kept for the backward pass per token (masks are 1 byte an element)
+    kernels: int = 1
+    backward_moved: float = 1.5  # backward traffic over forward traffic: two reads and a write against one of each
+
+
+Operator = Gemm | ExpertGemm | Attention | Scan | Elementwise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """Equal layers: their operators and how many there are.
+
+    ``tensor_collectives`` counts the TP exchanges of [tokens, width] in one forward pass (2 for a classic layer).
+    """
+
+    name: str
+    count: int
+    operators: tuple[Operator, ...]
+    tensor_collectives: int = 2
+    width: int = 0
+    routed: int = 0  # experts each token visits, over the EP group (0: no all-to-all)
+
+
+_HALF = 2.0  # bytes of a stored 16-bit activation; the mapping rescales for other precisions
+
+
+def _norm(model: Transformer, name: str) -> Elementwise:
+    return Elementwise(name=name, moved=2.0 * model.hidden, region=Region.SEQUENCE, saved_bytes=_HALF * model.hidden)
+
+
+def _residual(model: Transformer, name: str) -> Elementwise:
+    mask = float(model.hidden) if model.bias else 0.0  # models with biases of that era also train with dropout
+    moved = (3.5 if model.bias else 3.0) * model.hidden
+    return Elementwise(name=name, moved=moved, region=Region.SEQUENCE, saved_bytes=mask, backward_moved=1.0)
+
+
+def attention_operators(model: Transformer) -> tuple[Operator, ...]:
+    """Return the projections and the core of one self-attention."""
+    h = model.hidden
+    if model.latent is not None:
+        return _latent_attention(model)
+    heads, kv, d = model.heads, model.kv_heads, model.head_dim
+    width = heads * d
+    projections: list[Operator] = [
+        _norm(model, "attention norm"),
+        Gemm(name="qkv", k=h, n=(heads + 2 * kv) * d, cut=Cut.COLUMN, saved=h),
+    ]
+    if not model.learned_positions:
+        rotated = float((heads + kv) * d)
+        projections.append(Elementwise(name="rotary", moved=2 * rotated, region=Region.TENSOR, backward_moved=1.0))
+    return (
+        *projections,
+        _core(model, window=model.sliding_window),
+        Gemm(name="attention out", k=width, n=h, cut=Cut.ROW, saved=width),
+        _residual(model, "attention residual"),
+    )
+
+
+def _core(model: Transformer, *, window: int | None) -> Attention:
+    return Attention(name="attention", heads=model.heads, kv_heads=model.kv_heads, qk_dim=model.head_dim,
+                     v_dim=model.head_dim, causal=model.kind != "encoder", window=window)  # fmt: skip
+
+
+def _latent_attention(model: Transformer) -> tuple[Operator, ...]:
+    latent = model.latent
+    assert latent is not None
+    h, heads = model.hidden, model.heads
+    qk = latent.qk_nope_head_dim + latent.qk_rope_head_dim
+    kv_down = latent.kv_lora_rank + latent.qk_rope_head_dim
+    queries: list[Operator] = (
+        [Gemm(name="q", k=h, n=heads * qk, cut=Cut.COLUMN, saved=h)]
+        if latent.q_lora_rank is None
+        else [
+            Gemm(name="q down", k=h, n=latent.q_lora_rank, saved=h),
+            Elementwise(name="q norm", moved=2.0 * latent.q_lora_rank, region=Region.SEQUENCE,
+                        saved_bytes=_HALF * latent.q_lora_rank),
+            Gemm(name="q up", k=latent.q_lora_rank, n=heads * qk, cut=Cut.COLUMN, saved=latent.q_lora_rank),
+        ]
+    )  # fmt: skip
+    return (
+        _norm(model, "attention norm"),
+        *queries,
+        Gemm(name="kv down", k=h, n=kv_down),
+        Elementwise(name="kv norm", moved=2.0 * kv_down, region=Region.SEQUENCE, saved_bytes=_HALF * kv_down),
+        Gemm(name="kv up", k=latent.kv_lora_rank, n=heads * (latent.qk_nope_head_dim + latent.v_head_dim),
+             cut=Cut.COLUMN, saved=latent.kv_lora_rank),
+        Elementwise(name="rotary", moved=4.0 * heads * qk, region=Region.TENSOR, kernels=3, backward_moved=1.0),
+        Attention(name="attention", heads=heads, kv_heads=heads, qk_dim=qk, v_dim=latent.v_head_dim,
+                  causal=True, window=model.sliding_window),
+        Gemm(name="attention out", k=heads * latent.v_head_dim, n=h, cut=Cut.ROW, saved=heads * latent.v_head_dim),
+        _residual(model, "attention residual"),
+    )  # fmt: skip
+
+
+def feed_forward_operators(model: Transformer, width: int, prefix: str = "ffn") -> tuple[Operator, ...]:
+    """Return one dense feed-forward network of the given hidden width (elements), with norm and residual."""
+    return (
+        _norm(model, f"{prefix} norm"),
+        *_two_matrices(model, width, prefix),
+        _residual(model, f"{prefix} residual"),
+    )
+
+
+def _two_matrices(model: Transformer, width: int, prefix: str) -> tuple[Operator, ...]:
+    h = model.hidden
+    up = 2 * width if model.gated else width
+    moved = float(up + width)
+    return (
+        Gemm(name=f"{prefix} up", k=h, n=up, cut=Cut.COLUMN, saved=h),
+        Elementwise(name=f"{prefix} activation", moved=moved, region=Region.TENSOR, saved_bytes=_HALF * up),
+        Gemm(name=f"{prefix} down", k=width, n=h, cut=Cut.ROW, saved=width),
+    )
+
+
+def expert_operators(model: Transformer) -> tuple[Operator, ...]:
+    """Return the routed and shared experts of one MoE layer, with router, permutation, norm and residual."""
+    experts = model.experts
+    assert experts is not None
+    h, width, active = model.hidden, experts.ffn, experts.active
+    up = 2 * width if model.gated else width
+    shared = _two_matrices(model, experts.shared * width, "shared expert") if experts.shared else ()
+    return (
+        _norm(model, "ffn norm"),
+        Gemm(name="router", k=h, n=experts.count, saved=h),
+        Elementwise(name="permute", moved=2.0 * active * h, region=Region.SEQUENCE, kernels=4, backward_moved=1.0,
+                    saved_bytes=_HALF * active * h),
+        ExpertGemm(name="expert up", k=h, n=up, experts=experts.count, active=active, saved=0.0),
+        Elementwise(name="expert activation", moved=float(active * (up + width)), region=Region.SEQUENCE,
+                    saved_bytes=_HALF * active * up),
+        ExpertGemm(name="expert down", k=width, n=h, experts=experts.count, active=active, saved=float(width)),
+        Elementwise(name="unpermute", moved=2.0 * active * h, region=Region.SEQUENCE, kernels=4, backward_moved=1.0),
+        *shared,
+        _residual(model, "ffn residual"),
+    )  # fmt: skip
+
+
+def recurrence_operators(model: Transformer) -> tuple[Operator, ...]:
+    """Return one Mamba-2 layer: in-projection, causal convolution, scan, gated norm, out-projection."""
+    mamba = model.recurrence
+    assert mamba is not None
+    inner = mamba.heads * mamba.head_dim
+    mixed = inner + 2 * mamba.groups * mamba.state
+    return (
+        _norm(model, "recurrence norm"),
+        Gemm(name="recurrence in", k=model.hidden, n=inner + mixed + mamba.heads, cut=Cut.COLUMN, saved=model.hidden),
+        Elementwise(name="convolution", moved=2.0 * mixed, region=Region.TENSOR, saved_bytes=_HALF * mixed),
+        Scan(name="scan", inner=inner, state=mamba.state),
+        Elementwise(name="gated norm", moved=3.0 * inner, region=Region.TENSOR, saved_bytes=2 * _HALF * inner),
+        Gemm(name="recurrence out", k=inner, n=model.hidden, cut=Cut.ROW, saved=inner),
+        _residual(model, "recurrence residual"),
+    )
+
+
+def blocks(model: Transformer) -> tuple[Block, ...]:
+    """Return the layers of a model grouped into equal ones; counts add up to all its layers.
+
+    An encoder-decoder model lists encoder layers, then decoder layers with a second, cross attention.
+    """
+    if model.recurrence is not None:
+        return _hybrid_blocks(model)
+    h, attention = model.hidden, attention_operators(model)
+    found: list[Block] = []
+    if model.encoder_layers:
+        layer = (*attention, *feed_forward_operators(model, model.ffn))
+        found.append(Block(name="encoder layer", count=model.encoder_layers, operators=layer, width=h))
+    cross = attention if model.kind == "encoder-decoder" else ()
+    moe_layers = model.layers - model.experts.dense_layers if model.experts else 0
+    dense_layers = model.layers - moe_layers
+    exchanges = 3 if cross else 2
+    if dense_layers:
+        layer = (*attention, *cross, *feed_forward_operators(model, model.ffn))
+        found.append(Block(name="layer", count=dense_layers, operators=layer, width=h, tensor_collectives=exchanges))
+    if moe_layers:
+        assert model.experts is not None
+        layer = (*attention, *expert_operators(model))
+        found.append(Block(name="MoE layer", count=moe_layers, operators=layer, width=h,
+                           tensor_collectives=2 if model.experts.shared else 1, routed=model.experts.active))  # fmt: skip
+    return tuple(found)
+
+
+def _hybrid_blocks(model: Transformer) -> tuple[Block, ...]:
+    """Hybrids alternate single-purpose layers: recurrence, attention, and (expert) feed-forward."""
+    assert model.recurrence is not None
+    h = model.hidden
+    attending = model.attention_layers or 0
+    feeding = model.layers - model.recurrence.layers - attending
+    found = [Block(name="recurrence layer", count=model.recurrence.layers, operators=recurrence_operators(model),
+                   width=h, tensor_collectives=1)]  # fmt: skip
+    if attending:
+        found.append(Block(name="attention layer", count=attending, operators=attention_operators(model), width=h,
+                           tensor_collectives=1))  # fmt: skip
+    if feeding and model.experts is not None:
+        found.append(Block(name="MoE layer", count=feeding, operators=expert_operators(model), width=h,
+                           tensor_collectives=1 if model.experts.shared else 0, routed=model.experts.active))  # fmt: skip
+    elif feeding:
+        found.append(Block(name="ffn layer", count=feeding, operators=feed_forward_operators(model, model.ffn),
+                           width=h, tensor_collectives=1))  # fmt: skip
+    return tuple(found)
+
+
+def embedding_operators(model: Transformer) -> tuple[Operator, ...]:
+    """Return what stands before the first layer: gathers, and dropout where the model has it."""
+    moved = (4.0 if model.learned_positions else 2.0) * model.hidden
+    return (Elementwise(name="embedding", moved=moved, region=Region.SEQUENCE, kernels=2),)
+
+
+def head_operators(model: Transformer) -> tuple[Operator, ...]:
+    """Return what stands after the last layer: norm, vocabulary projection, and cross-entropy in fp32."""
+    return (
+        _norm(model, "final norm"),
+        Gemm(name="vocabulary", k=model.hidden, n=model.vocab, cut=Cut.COLUMN, saved=model.hidden),
+        Elementwise(name="cross entropy", moved=6.0 * model.vocab, region=Region.TENSOR, kernels=8,
+                    saved_bytes=3 * _HALF * model.vocab, backward_moved=0.5),
+    )  # fmt: skip
