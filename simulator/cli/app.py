@@ -111,14 +111,18 @@ def _print_version(asked: bool) -> None:
         raise typer.Exit
 
 
+def _flag(*names: str, help: str, **more: Any) -> Any:  # noqa: A002  (typer's word)
+    return typer.Option(*names, help=help, show_default=False, **more)
+
+
 @app.callback()
 def rackcast(
-    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")] = False,
-    traceback: Annotated[bool, typer.Option("--traceback", help="For developers: show where an error was raised.")] = False,
-    no_color: Annotated[bool, typer.Option("--no-color", help="Plain text; so does the variable NO_COLOR.")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No talk and no progress bars on stderr.")] = False,
-    verbose: Annotated[int, typer.Option("-v", "--verbose", count=True, help="More talk on stderr.")] = 0,
-) -> None:  # fmt: skip
+    version: Annotated[bool, _flag("--version", callback=_print_version, is_eager=True, help="The version.")] = False,
+    traceback: Annotated[bool, _flag("--traceback", help="For developers: show where an error was raised.")] = False,
+    no_color: Annotated[bool, _flag("--no-color", help="Plain text; so does the variable NO_COLOR.")] = False,
+    quiet: Annotated[bool, _flag("-q", "--quiet", help="No talk and no progress bars on stderr.")] = False,
+    verbose: Annotated[int, _flag("-v", "--verbose", count=True, help="More talk on stderr.")] = 0,
+) -> None:
     """Predict what a cluster will do with a workload, and plan what it should do instead."""
 
 

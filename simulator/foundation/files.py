@@ -29,10 +29,10 @@ def write_atomic(path: str | Path, content: str | bytes) -> Path:
                 stream.write(data)
                 stream.flush()
                 os.fsync(stream.fileno())
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(path)
         except BaseException:
-            os.unlink(temporary)
+            Path(temporary).unlink()
             raise
     except OSError as error:
         raise InputError(f"cannot be written: {error.strerror}.", place=Place(file=str(path))) from None

@@ -7,7 +7,6 @@ from typing import Generic, TypeVar
 
 from simulator.foundation.errors import UnknownName
 
-
 T = TypeVar("T")
 
 

@@ -57,7 +57,11 @@ UNITS: Final[dict[str, dict[str, float]]] = {
     "money": {"USD": 1.0},
     "money_rate": {"USD/h": 1 / HOUR, "USD/d": 1 / DAY, "USD/mo": 12 / YEAR, "USD/y": 1 / YEAR},
     "money_per_byte": {"USD/GB": 1 / GIGA, "USD/TB": 1 / TERA, "USD/GiB": 1 / GIBI},
-    "money_per_byte_time": {"USD/GB/mo": 12 / YEAR / GIGA, "USD/TB/mo": 12 / YEAR / TERA, "USD/GiB/mo": 12 / YEAR / GIBI},
+    "money_per_byte_time": {
+        "USD/GB/mo": 12 / YEAR / GIGA,
+        "USD/TB/mo": 12 / YEAR / TERA,
+        "USD/GiB/mo": 12 / YEAR / GIBI,
+    },
     "money_per_energy": {"USD/kWh": 1 / (KILO * HOUR), "USD/MWh": 1 / (MEGA * HOUR)},
     "carbon_per_energy": {"g/kWh": 1 / (KILO * HOUR), "kg/kWh": KILO / (KILO * HOUR)},
     "rate": {"/s": 1.0, "/min": 1 / MINUTE, "/h": 1 / HOUR, "/d": 1 / DAY},

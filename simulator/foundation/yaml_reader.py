@@ -151,19 +151,21 @@ class _Composer:
             raise self._error(event, f"anchors (&{event.anchor}) are refused; write the value out.")
         tag = getattr(event, "tag", None) or getattr(event, "ctag", None)
         if tag is not None and str(tag) not in ("", "!", "None"):
-            raise self._error(event, f"tags ({str(tag):.40}) are refused; write a plain value.")
+            raise self._error(event, f"tags ({tag!s:.40}) are refused; write a plain value.")
         if self._waits_for_key():
             self._take_key(event)
             return
-        value: Any = {} if isinstance(event, MappingStartEvent) else [] if isinstance(event, SequenceStartEvent) else None
-        if value is None:
-            value = self._scalar(event)
-        path = self._attach(event, value)
+        path = self._attach(event, value := self._value(event))
         if isinstance(value, (dict, list)):
             if len(self._stack) >= MAX_DEPTH:
                 raise self._error(event, f"nested deeper than {MAX_DEPTH}.")
             self._stack.append((value, path))
             self._keys.append(None)
+
+    def _value(self, event: Any) -> Any:
+        if isinstance(event, MappingStartEvent):
+            return {}
+        return [] if isinstance(event, SequenceStartEvent) else self._scalar(event)
 
     def _waits_for_key(self) -> bool:
         return bool(self._stack) and isinstance(self._stack[-1][0], dict) and self._keys[-1] is None

@@ -1,1 +1,1 @@
-""""""
+"""The decision: parallelism, batch, pipeline schedule, placement, and the program they make."""

@@ -1,1 +1,1 @@
-""""""
+"""What is shown: metrics, tables, plots, reports, exports."""

@@ -1,1 +1,1 @@
-""""""
+"""A question as data: one file per kind of question."""

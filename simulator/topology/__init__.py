@@ -1,1 +1,1 @@
-""""""
+"""The wiring: clusters, fabric shapes, routing, bisection, sites."""

@@ -1,1 +1,1 @@
-""""""
+"""Published measurements held against predictions."""

@@ -1,1 +1,1 @@
-""""""
+"""The demand, without hardware: models, operators, data, arrivals."""

@@ -1,1 +1,1 @@
-""""""
+"""Reading data as time passes: shards, storage tiers, loaders, caches."""

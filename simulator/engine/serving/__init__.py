@@ -1,1 +1,1 @@
-""""""
+"""Serving as time passes: gateway, queues, batching, caches, scaling."""

@@ -1,1 +1,1 @@
-""""""
+"""Training as time passes: steps, pipelines, synchronisation."""

@@ -1,1 +1,1 @@
-""""""
+"""Model architectures and their parameters."""
