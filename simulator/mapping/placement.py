@@ -1,0 +1,41 @@
+"""Which ranks of a group sit together: a group is folded to how many members share each tier of the cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.topology.tiers import Tier
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """A communication group by tier, innermost first: ``members[i]`` of its ranks share one domain of tier i.
+
+    The last entry is the size of the group. Entries are arrays with one value per plan.
+    """
+
+    members: tuple[Ints, ...]
+
+    @property
+    def size(self) -> Ints:
+        """Ranks in the group."""
+        return self.members[-1]
+
+
+def place_group(size: Ints, stride: Ints, tiers: Sequence[Tier]) -> Group:
+    """Fold a group of ``size`` ranks, ``stride`` apart in rank order, onto the tiers of a cluster.
+
+    Ranks fill a domain before the next one begins, so a domain that spans D devices holds ``D / stride`` members
+    (at least one, at most all).
+    """
+    members = []
+    for tier in tiers:
+        members.append(np.clip(tier.span // stride, 1, size))
+    members[-1] = np.asarray(size)
+    return Group(members=tuple(members))

@@ -1,0 +1,117 @@
+"""A plan: how one training job is split. A table of plans is the same with one row per plan.
+
+Ranks are numbered with TP innermost, then CP, then DP, and PP outermost; expert parallelism re-uses consecutive ranks
+of one pipeline stage (the order of Megatron-LM and torchtitan).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.foundation.errors import InputError
+
+Ints = NDArray[np.int64]
+
+RECOMPUTE = ("none", "selective", "full")
+SCHEDULES = ("gpipe", "1f1b")  # 1f1b with virtual stages is the interleaved schedule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Degrees of parallelism, batch split and memory savers of one job; ``ranks`` is tp * cp * dp * pp."""
+
+    tp: int = 1  # tensor: cuts each matrix; wants the fastest links
+    cp: int = 1  # context: cuts the sequence
+    dp: int = 1  # data: cuts the batch
+    pp: int = 1  # pipeline: cuts the layers
+    ep: int = 1  # expert: spreads the experts over the ranks of one stage
+    vpp: int = 1  # virtual stages (model chunks) per pipeline rank
+    micro_batch: int = 1  # samples of one forward pass of one DP rank
+    micro_batches: int = 1  # forward passes per step and DP rank
+    zero: int = 0  # what DP shards: 0 nothing, 1 optimizer, 2 and gradients, 3 and weights (FSDP)
+    sequence_parallel: bool = False
+    recompute: str = "none"
+    schedule: str = "1f1b"
+
+    def __post_init__(self) -> None:
+        degrees = {name: getattr(self, name) for name in ("tp", "cp", "dp", "pp", "ep", "vpp", "micro_batch", "micro_batches")}
+        for name, value in degrees.items():
+            if value < 1:
+                raise InputError(f"{name}={value}: every degree must be at least 1.")
+        if (self.tp * self.cp * self.dp) % self.ep:
+            raise InputError(f"ep={self.ep} must divide tp*cp*dp={self.tp * self.cp * self.dp}.")
+        if self.recompute not in RECOMPUTE:
+            raise InputError(f"recompute={self.recompute!r}: write one of {', '.join(RECOMPUTE)}.")
+        if self.schedule not in SCHEDULES:
+            raise InputError(f"schedule={self.schedule!r}: write one of {', '.join(SCHEDULES)}.")
+        if self.zero not in (0, 1, 2, 3):
+            raise InputError(f"zero={self.zero}: write 0, 1, 2 or 3.")
+        if self.vpp > 1 and self.pp == 1:
+            raise InputError(f"vpp={self.vpp} needs pp > 1: virtual stages interleave pipeline stages.")
+
+    @property
+    def ranks(self) -> int:
+        """Devices that the job needs."""
+        return self.tp * self.cp * self.dp * self.pp
+
+    @property
+    def global_batch(self) -> int:
+        """Samples of one step."""
+        return self.micro_batch * self.micro_batches * self.dp
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanTable:
+    """Many plans as columns of equal length; recompute and schedule are indices into their names."""
+
+    tp: Ints
+    cp: Ints
+    dp: Ints
+    pp: Ints
+    ep: Ints
+    vpp: Ints
+    micro_batch: Ints
+    micro_batches: Ints
+    zero: Ints
+    sequence_parallel: Ints
+    recompute: Ints
+    schedule: Ints
+
+    @staticmethod
+    def of(plans: Sequence[Plan]) -> PlanTable:
+        """Return the table whose rows are ``plans``."""
+
+        def column(name: str) -> Ints:
+            if name == "recompute":
+                return np.array([RECOMPUTE.index(plan.recompute) for plan in plans], dtype=np.int64)
+            if name == "schedule":
+                return np.array([SCHEDULES.index(plan.schedule) for plan in plans], dtype=np.int64)
+            return np.array([int(getattr(plan, name)) for plan in plans], dtype=np.int64)
+
+        return PlanTable(**{name.name: column(name.name) for name in fields(PlanTable)})
+
+    def __len__(self) -> int:
+        return len(self.tp)
+
+    @property
+    def ranks(self) -> Ints:
+        """Devices of each plan."""
+        return self.tp * self.cp * self.dp * self.pp
+
+    def row(self, index: int) -> Plan:
+        """Return one row as a plan."""
+        values = {name.name: int(getattr(self, name.name)[index]) for name in fields(PlanTable)}
+        return Plan(
+            **{name: value for name, value in values.items() if name not in ("sequence_parallel", "recompute", "schedule")},
+            sequence_parallel=bool(values["sequence_parallel"]),
+            recompute=RECOMPUTE[values["recompute"]],
+            schedule=SCHEDULES[values["schedule"]],
+        )
+
+    def take(self, rows: Ints | slice) -> PlanTable:
+        """Return the table of the chosen rows."""
+        return PlanTable(**{name.name: getattr(self, name.name)[rows] for name in fields(PlanTable)})
