@@ -1,0 +1,96 @@
+"""Models by name: where their files lie, and how a name, an alias or a path finds one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache, lru_cache
+from pathlib import Path
+
+from simulator.foundation.errors import InputError, Place, UnknownName
+from simulator.workload.models.files import Architecture, ModelFile, read_model
+
+_BESIDE_PACKAGE = ("_data/scenarios/models", "../scenarios/models")  # in a wheel; in a checkout or editable install
+_SEPARATORS = re.compile(r"[\s_/]+")
+
+
+def models_folder() -> Path:
+    """Return the folder of the shipped model files; raises :class:`InputError` if the installation lacks it."""
+    package = Path(__file__).resolve().parents[2]
+    for candidate in _BESIDE_PACKAGE:
+        folder = (package / candidate).resolve()
+        if folder.is_dir():
+            return folder
+    raise InputError(f"no model files beside {package.name}; install the package again.")
+
+
+class ModelLibrary(Mapping[str, ModelFile]):
+    """The files of one folder, read when asked for; a key is a file's stem, its name or one of its aliases.
+
+    Aliases are compared without regard to case, and with blanks, underscores, slashes and hyphens taken as one.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._paths = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+        self._read = lru_cache(maxsize=None)(read_model)
+
+    def __getitem__(self, name: str) -> ModelFile:
+        """Return the model; raises :class:`UnknownName` with near names."""
+        path = self._paths.get(name) or self._paths.get(spelling(name)) or self._by_alias(name)
+        if path is None:
+            raise UnknownName("model", name, self._paths)
+        return self._read(path)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def _by_alias(self, name: str) -> Path | None:
+        """Find the file that lists ``name`` as an alias; only files whose text mentions it are parsed."""
+        wanted = spelling(name)
+        for path in self._paths.values():
+            if wanted in spelling(path.read_text(encoding="utf-8")):
+                model = self._read(path)
+                if wanted in {spelling(known) for known in (model.name, *model.aliases)}:
+                    return path
+        return None
+
+
+def spelling(name: str) -> str:
+    """Return a name as it is compared: lower case, one hyphen for each run of blanks, underscores and slashes.
+
+    >>> spelling("BERT_Large SQuAD")
+    'bert-large-squad'
+    """
+    return _SEPARATORS.sub("-", name.strip().casefold())
+
+
+@cache
+def shipped_models() -> ModelLibrary:
+    """Return the models that ship with the program."""
+    return ModelLibrary(models_folder())
+
+
+def find_model(name_or_path: str | Path) -> ModelFile:
+    """Return a model file by shipped name, alias, or path to a YAML file.
+
+    Raises:
+        UnknownName: no such model; carries near names.
+        InputError: the path cannot be read, or is not a model file.
+    """
+    text = str(name_or_path)
+    if isinstance(name_or_path, Path) or text.endswith((".yaml", ".yml")):
+        return read_model(name_or_path)
+    if not text.strip():
+        raise InputError("a model needs a name, as in 'llama-3-70b'.", place=Place(key="model"))
+    return shipped_models()[text]
+
+
+def load_model(name_or_path: str | Path) -> Architecture:
+    """Return the architecture of a model: a ``Transformer``, or what is known of one forward pass.
+
+    Raises as :func:`find_model` does.
+    """
+    return find_model(name_or_path).architecture
