@@ -1,4 +1,4 @@
-"""Layout sets: does the prediction put the layouts of one job into the measured order?
+"""Layout sets: whether the prediction puts the layouts of one job into the measured order.
 
 A set is at least three rows alike in all but the layout (degrees of parallelism, micro-batch, sharding, recomputation).
 """
@@ -14,11 +14,12 @@ import numpy as np
 
 from simulator.validation.scaling import layout_of, lower_is_better
 from simulator.validation.score import MEMORY, Scored
+from simulator.validation.tables import columns
 
-_ALIKE: Final = (
+_ALIKE: Final = columns(
     "source_group source kind_of_work metric model_id engine device_id devices_per_accel node_id n_nodes n_accel "
     "precision global_batch_samples seq_len_tokens image_size_px optimizer interconnect"
-).split()
+)
 _SMALLEST: Final = 3
 
 

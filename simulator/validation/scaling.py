@@ -1,4 +1,4 @@
-"""Scaling series: does the prediction lose efficiency with more devices as the measurement does?
+"""Scaling series: whether the prediction loses efficiency with more devices as the measurement does.
 
 A series is a set of rows of one source, model, software, precision and per-device batch in which only the number of
 devices, and the layout that follows from it, varies. The efficiency of a point is its work rate per device over that
@@ -15,15 +15,15 @@ from typing import Final
 import numpy as np
 
 from simulator.validation.score import Scored
-from simulator.validation.tables import Measurement
+from simulator.validation.tables import Measurement, columns
 
-_ALIKE: Final = (
+_ALIKE: Final = columns(
     "source_group source kind_of_work metric model_id engine device_id devices_per_accel node_id precision "
     "seq_len_tokens image_size_px optimizer interconnect"
-).split()
+)
 
 #: columns of the layout; dp is not among them, for it follows from the number of devices
-LAYOUT: Final = tuple("tp pp vpp cp ep zero_stage sequence_parallel recompute micro_batch_samples".split())
+LAYOUT: Final = columns("tp pp vpp cp ep zero_stage sequence_parallel recompute micro_batch_samples")
 
 _PER_ALL_DEVICES: Final = frozenset({"samples_per_s", "images_per_s", "requests_per_s"})
 _LOWER_IS_BETTER: Final = frozenset({"iteration_time_s"})

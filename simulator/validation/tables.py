@@ -18,6 +18,16 @@ from typing import Final, Literal
 
 from simulator.foundation.errors import InputError, InvalidFile, Place, suggestion
 
+
+def columns(names: str) -> tuple[str, ...]:
+    """Return the column names in a text that lists them with blanks between.
+
+    >>> columns("dp tp pp")
+    ('dp', 'tp', 'pp')
+    """
+    return tuple(names.split())
+
+
 Kind = Literal["training", "inference", "network"]
 Usable = Literal["yes", "partial", "no"]
 
@@ -33,21 +43,25 @@ NEEDED: Final[dict[Kind, tuple[str, ...]]] = {
 #: columns that only one kind of table has
 _MARKS: Final[dict[Kind, frozenset[str]]] = {
     "training": frozenset(
-        "zero_stage sequence_parallel recompute micro_batch_samples global_batch_samples seq_len_tokens optimizer "
+        columns("zero_stage sequence_parallel recompute micro_batch_samples global_batch_samples seq_len_tokens optimizer "
         "case_id outcome vpp cp".split()
     ),
     "inference": frozenset(
-        "scenario phase batch_samples concurrency_requests request_rate_per_s max_num_seqs input_len_tokens "
-        "output_len_tokens kv_precision percentile latency_limit_ms ttft_limit_ms tpot_limit_ms n_requests".split()
+        columns(
+            "scenario phase batch_samples concurrency_requests request_rate_per_s max_num_seqs input_len_tokens "
+        "output_len_tokens kv_precision percentile latency_limit_ms ttft_limit_ms tpot_limit_ms n_requests"
+        )
     ),
-    "network": frozenset("op algorithm message_bytes tokens_per_rank link".split()),
+    "network": frozenset(columns("op algorithm message_bytes tokens_per_rank link")),
 }
 
 _NUMBERS: Final = frozenset(
-    "devices_per_accel ranks_per_accel n_accel n_nodes dp tp pp vpp cp ep zero_stage micro_batch_samples "
-    "global_batch_samples seq_len_tokens image_size_px batch_samples concurrency_requests request_rate_per_s n_requests "
-    "max_num_seqs input_len_tokens output_len_tokens latency_limit_ms ttft_limit_ms tpot_limit_ms message_bytes "
-    "tokens_per_rank hidden topk experts value".split()
+    columns(
+        "devices_per_accel ranks_per_accel n_accel n_nodes dp tp pp vpp cp ep zero_stage micro_batch_samples "
+        "global_batch_samples seq_len_tokens image_size_px batch_samples concurrency_requests request_rate_per_s "
+        "n_requests max_num_seqs input_len_tokens output_len_tokens latency_limit_ms ttft_limit_ms tpot_limit_ms "
+        "message_bytes tokens_per_rank hidden topk experts value"
+    )
 )
 _MAY_BE_ENDLESS: Final = frozenset({"request_rate_per_s"})  # ``inf``: all requests at once
 _PROBLEMS_SHOWN: Final = 20
@@ -141,7 +155,8 @@ def _text_of(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         place = Place(file=str(path), line=line)
-        raise InputError(f"byte {data[error.start]:#04x} is not UTF-8 text; save the file as UTF-8.", place=place) from None
+        found = f"byte {data[error.start]:#04x} is not UTF-8 text"
+        raise InputError(f"{found}; save the file as UTF-8.", place=place) from None
     if "\0" in text:
         raise InputError("holds a NUL character; it is no CSV text.", place=place)
     if not text.strip():
