@@ -43,13 +43,15 @@ NEEDED: Final[dict[Kind, tuple[str, ...]]] = {
 #: columns that only one kind of table has
 _MARKS: Final[dict[Kind, frozenset[str]]] = {
     "training": frozenset(
-        columns("zero_stage sequence_parallel recompute micro_batch_samples global_batch_samples seq_len_tokens optimizer "
-        "case_id outcome vpp cp".split()
+        columns(
+            "zero_stage sequence_parallel recompute micro_batch_samples global_batch_samples seq_len_tokens optimizer "
+            "case_id outcome vpp cp"
+        )
     ),
     "inference": frozenset(
         columns(
             "scenario phase batch_samples concurrency_requests request_rate_per_s max_num_seqs input_len_tokens "
-        "output_len_tokens kv_precision percentile latency_limit_ms ttft_limit_ms tpot_limit_ms n_requests"
+            "output_len_tokens kv_precision percentile latency_limit_ms ttft_limit_ms tpot_limit_ms n_requests"
         )
     ),
     "network": frozenset(columns("op algorithm message_bytes tokens_per_rank link")),
