@@ -1,0 +1,84 @@
+"""``rackcast check``: is this file what rackcast needs?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from simulator.cli import options, output
+from simulator.foundation.errors import InputError, InvalidFile
+
+if TYPE_CHECKING:
+    from simulator.scenario import Scenario
+
+
+def command(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Scenario, model or hardware profile files.")],
+    overrides: options.Overrides = None,
+    as_json: options.Json = False,
+) -> None:
+    """Check scenario, model and hardware profile files: keys, units, counts, references, layouts.
+
+    Every problem of every file is told, one line each: place, what was found, what is needed.
+
+    example: rackcast check scenarios/gpt3_175b.yaml --set cluster.nodes[0].count=64
+    """
+    problems: list[InputError] = []
+    checked: list[dict[str, Any]] = []
+    for path in files:
+        try:
+            checked.append(_facts(path, overrides or []))
+        except InvalidFile as invalid:
+            problems.extend(invalid.problems)
+        except InputError as error:
+            problems.append(error)
+    if problems:
+        raise InvalidFile(problems)
+    if as_json:
+        output.json_document({"files": checked})
+        return
+    for facts in checked:
+        output.line(f"{facts['file']}: {facts['text']}")
+
+
+def _facts(path: Path, overrides: list[str]) -> dict[str, Any]:
+    """Check one file and return what it is; raises :class:`InputError`."""
+    from simulator.foundation.yaml_reader import read_yaml
+    from simulator.scenario import load_scenario
+
+    data = read_yaml(path).data
+    if isinstance(data, dict) and "part" in data:
+        return _part_facts(path)
+    if isinstance(data, dict) and ("transformer" in data or "forward" in data):
+        return _model_facts(path)
+    return _scenario_facts(path, load_scenario(path, overrides))
+
+
+def _part_facts(path: Path) -> dict[str, Any]:
+    from simulator.profiles.catalogue import kind_of_file, load_part
+
+    part = load_part(kind_of_file(path), path)
+    return {"file": str(path), "kind": "profile", "name": part.name, "text": f"profile {part.name} is in order"}
+
+
+def _model_facts(path: Path) -> dict[str, Any]:
+    from simulator.workload.models.files import read_model
+
+    model = read_model(path)
+    return {"file": str(path), "kind": "model", "name": model.name, "text": f"model {model.name} is in order"}
+
+
+def _scenario_facts(path: Path, scenario: Scenario) -> dict[str, Any]:
+    machines = ", ".join(f"{group.count} x {group.node.name}" for group in scenario.groups)
+    return {
+        "file": str(path),
+        "kind": "scenario",
+        "name": scenario.name,
+        "devices": scenario.devices,
+        "workloads": [workload.id for workload in scenario.workloads],
+        "scenario_sha256": scenario.sha256,
+        "text": f"scenario {scenario.name} is in order: {scenario.devices} devices ({machines}), "
+        f"{len(scenario.workloads)} workload(s)",
+    }

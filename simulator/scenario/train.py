@@ -1,0 +1,232 @@
+"""``kind: train``: one model trained on the cluster, decided or to be planned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from simulator.foundation.errors import InputError
+from simulator.foundation.schema import Count, Name, StrictModel
+from simulator.mapping.plan import Plan
+from simulator.scenario.kinds import Context, WorkloadKind
+from simulator.workload.models.transformer import Transformer
+from simulator.workload.optimizers import optimizers
+
+Precision = Literal["fp32", "tf32", "fp16", "bf16", "fp8", "mxfp8", "nvfp4", "mxfp4"]
+Degree = Annotated[int, Field(ge=1, le=10**6)]
+Tokens = Annotated[float, Field(gt=0, le=1e17, strict=False)]
+
+
+def _tokens_or_samples(value: object) -> object:
+    """Read ``1536`` (samples) as it is and ``3.1e6 tokens`` as text to be divided by the sequence length."""
+    if isinstance(value, str):
+        number, _, unit = value.partition(" ")
+        if unit not in ("tokens", "samples"):
+            raise ValueError(f"{value!r} is no batch. Write samples, as in 1536, or '3145728 tokens'.")
+        try:
+            amount = float(number)
+        except ValueError:
+            raise ValueError(f"{number!r} is no number. Write samples, as in 1536, or '3145728 tokens'.") from None
+        if not 1 <= amount <= 1e12:
+            raise ValueError(f"{value!r} must be between 1 and 1e12.")
+        if amount != int(amount):
+            raise ValueError(f"{value!r} must be a whole number of {unit}.")
+    return value
+
+
+GlobalBatch = Annotated[
+    Annotated[int, Field(ge=1, le=10**9)] | str,
+    BeforeValidator(_tokens_or_samples),
+]
+
+
+class BatchFile(StrictModel):
+    """Samples per step (global) and per forward pass of one data-parallel rank (micro)."""
+
+    global_: GlobalBatch = Field(alias="global", description="samples of one step, or text such as '3145728 tokens'")
+    micro: Count | Literal["auto"] = Field(default="auto", description="samples of one forward pass of one DP rank")
+
+
+class LayoutFile(StrictModel):
+    """Degrees of parallelism and memory savers; dp fills the cluster if it is left out."""
+
+    tp: Degree = Field(default=1, description="tensor parallelism: cuts each matrix")
+    pp: Degree = Field(default=1, description="pipeline parallelism: cuts the layers")
+    cp: Degree = Field(default=1, description="context parallelism: cuts the sequence")
+    dp: Degree | None = Field(default=None, description="data parallelism: cuts the batch; left out: the rest")
+    ep: Degree = Field(default=1, description="expert parallelism; must divide tp*cp*dp")
+    vpp: Degree = Field(default=1, description="virtual stages per pipeline rank: more than 1 interleaves")
+    schedule: Literal["gpipe", "1f1b"] = "1f1b"
+    zero: Annotated[int, Field(ge=0, le=3)] = Field(
+        default=0, description="what DP shards: 0 nothing, 1 optimizer, 2 and gradients, 3 and weights"
+    )
+    sequence_parallel: bool = False
+    recompute: Literal["none", "selective", "full"] = "none"
+
+
+class TrainFile(StrictModel):
+    """A training job as it stands in a scenario."""
+
+    id: Name
+    kind: Literal["train"]
+    model: str = Field(description="a key of 'models', or a name that `rackcast model list` shows")
+    precision: Precision = "bf16"
+    optimizer: str = "adam"
+    seq_len: Annotated[int, Field(ge=1, le=10**8)] | None = Field(
+        default=None, description="tokens of one sample; left out: the longest the model takes"
+    )
+    tokens: Tokens | None = Field(default=None, description="tokens of the whole run, for its time and cost")
+    batch: BatchFile
+    parallelism: Literal["auto"] | LayoutFile = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainWorkload:
+    """One training job.
+
+    Attributes:
+        seq_len: tokens of one sample.
+        tokens: of the whole run; None if nobody asks for its end.
+        global_batch: samples of one step.
+        micro_batch: samples of one forward pass of one DP rank; None for the planner to choose.
+        plan: the decision, if it is taken; None for the planner to take.
+    """
+
+    id: str
+    model: Transformer
+    precision: str
+    optimizer: str
+    seq_len: int
+    tokens: float | None
+    global_batch: int
+    micro_batch: int | None
+    plan: Plan | None
+
+    @property
+    def steps(self) -> float | None:
+        """Optimizer updates of the whole run; None without ``tokens``."""
+        return None if self.tokens is None else self.tokens / (self.global_batch * self.seq_len)
+
+
+def build(file: TrainFile, context: Context) -> TrainWorkload:
+    """Resolve names and numbers of a training job; raises :class:`InputError` with its place."""
+    model = _transformer(file, context)
+    with context.at("optimizer"):
+        _ = optimizers[file.optimizer]
+    seq_len = _seq_len(file, model, context)
+    samples = _samples(file.batch.global_, seq_len, context)
+    micro = None if file.batch.micro == "auto" else file.batch.micro
+    return TrainWorkload(
+        id=file.id,
+        model=model,
+        precision=file.precision,
+        optimizer=file.optimizer,
+        seq_len=seq_len,
+        tokens=file.tokens,
+        global_batch=samples,
+        micro_batch=micro,
+        plan=None if file.parallelism == "auto" else _plan(file.parallelism, samples, micro, model, context),
+    )
+
+
+def _transformer(file: TrainFile, context: Context) -> Transformer:
+    with context.at("model"):
+        model = context.model(file.model)
+        if not isinstance(model, Transformer):
+            raise InputError(f"{file.model!r} is known by the cost of one pass alone; training needs its shape.")
+        return model
+
+
+def _seq_len(file: TrainFile, model: Transformer, context: Context) -> int:
+    if file.seq_len is None:
+        return model.max_seq
+    with context.at("seq_len"):
+        if model.learned_positions and file.seq_len > model.max_seq:
+            raise InputError(f"{file.seq_len} tokens; {model.name} has learned positions for {model.max_seq}.")
+    return file.seq_len
+
+
+def _samples(batch: int | str, seq_len: int, context: Context) -> int:
+    """Return samples per step; raises if tokens are not whole samples, with the nearest counts that are."""
+    if isinstance(batch, int):
+        return batch
+    number, _, unit = batch.partition(" ")
+    amount = int(float(number))
+    if unit == "samples":
+        return amount
+    with context.at("batch", "global"):
+        if amount % seq_len:
+            below = amount // seq_len
+            near = " or ".join(f"{count * seq_len} tokens ({count} samples)" for count in (below, below + 1) if count)
+            raise InputError(f"{batch!r} is not a multiple of seq_len {seq_len}. Nearest: {near}.")
+    return amount // seq_len
+
+
+def _plan(layout: LayoutFile, samples: int, micro: int | None, model: Transformer, context: Context) -> Plan:
+    """Return the plan that the layout and the batch make on this cluster; raises with what would divide."""
+    dp = _dp(layout, context)
+    with context.at("batch", "micro"):
+        if micro is None:
+            raise InputError("a decided parallelism needs a decided micro-batch: a number, or 'parallelism: auto'.")
+    assert micro is not None
+    with context.at("batch", "global"):
+        if samples % (micro * dp):
+            below = samples // (micro * dp) * micro * dp
+            near = ", ".join(str(count) for count in (below, below + micro * dp) if count)
+            raise InputError(
+                f"{samples} samples are not a multiple of micro * dp = {micro} * {dp} = {micro * dp}. Nearest: {near}."
+            )
+    with context.at("parallelism"):
+        _divides_model(layout, model)
+        return Plan(
+            tp=layout.tp,
+            cp=layout.cp,
+            dp=dp,
+            pp=layout.pp,
+            ep=layout.ep,
+            vpp=layout.vpp,
+            micro_batch=micro,
+            micro_batches=samples // (micro * dp),
+            zero=layout.zero,
+            sequence_parallel=layout.sequence_parallel,
+            recompute=layout.recompute,
+            schedule=layout.schedule,
+        )
+
+
+def _dp(layout: LayoutFile, context: Context) -> int:
+    """Return the data-parallel degree that fills the devices; raises if the degrees do not multiply to them."""
+    others = layout.tp * layout.cp * layout.pp
+    have = context.devices
+    with context.at("parallelism"):
+        if layout.dp is not None:
+            if others * layout.dp != have:
+                raise InputError(
+                    f"tp*cp*dp*pp = {layout.tp}*{layout.cp}*{layout.dp}*{layout.pp} = {others * layout.dp}, "
+                    f"but the cluster has {have} devices. Leave dp out and it becomes what is left."
+                )
+            return layout.dp
+        if have % others or have < others:
+            raise InputError(
+                f"tp*cp*pp = {layout.tp}*{layout.cp}*{layout.pp} = {others} does not divide the {have} devices."
+            )
+        return have // others
+
+
+def _divides_model(layout: LayoutFile, model: Transformer) -> None:
+    if model.heads % layout.tp:
+        fits = [degree for degree in range(1, min(model.heads, 64) + 1) if model.heads % degree == 0]
+        raise InputError(f"tp={layout.tp} does not divide the {model.heads} heads of {model.name}; {fits} would.")
+    stages = layout.pp * layout.vpp
+    if model.layers + model.encoder_layers < stages:
+        raise InputError(
+            f"pp*vpp = {layout.pp}*{layout.vpp} = {stages} stages for the {model.layers + model.encoder_layers} layers "
+            f"of {model.name}; at most one stage per layer."
+        )
+    if layout.ep > 1 and model.experts is None:
+        raise InputError(f"ep={layout.ep}, but {model.name} has no experts; write ep: 1.")
+
+
+KIND = WorkloadKind(name="train", file=TrainFile, build=build)

@@ -1,0 +1,129 @@
+"""``plan:``, ``slo:``, ``prices:`` and ``run:`` what is wanted of the answer, and how it is found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from simulator.foundation.schema import Count, Fraction, PositiveSeconds, StrictModel, quantity
+from simulator.scenario.hardware import PriceKind
+from simulator.scenario.train import Degree
+
+Objective = Literal["time", "cost", "energy"]
+Fidelity = Literal["estimate", "engine"]
+Money = quantity("money", above=True)
+EnergyPrice = quantity("money_per_energy")
+Zero = Annotated[int, Field(ge=0, le=3)]
+
+
+class ChoicesFile(StrictModel):
+    """What the planner may choose from; a key left out leaves it free."""
+
+    tp: list[Degree] | None = None
+    pp: list[Degree] | None = None
+    cp: list[Degree] | None = None
+    ep: list[Degree] | None = None
+    vpp: list[Degree] | None = None
+    micro: list[Degree] | None = None
+    zero: list[Zero] | None = None
+    sequence_parallel: list[bool] | None = None
+    recompute: list[Literal["none", "selective", "full"]] | None = None
+    schedule: list[Literal["gpipe", "1f1b"]] | None = None
+
+
+class PlanFile(StrictModel):
+    """What the planner looks for, and among what."""
+
+    objective: Objective = "time"
+    choices: ChoicesFile = ChoicesFile()
+    top: Count = Field(default=5, description="how many plans are shown")
+    confirm: Count = Field(default=5, description="how many of the best estimates are simulated before one is chosen")
+
+
+class SloFile(StrictModel):
+    """Limits that the answer is held against."""
+
+    step_time: PositiveSeconds | None = None
+    finish: PositiveSeconds | None = Field(default=None, description="of the whole run; needs 'tokens'")
+    cost: Money | None = Field(default=None, description="of the whole run; needs 'tokens'")  # type: ignore[valid-type]
+    mfu: Fraction | None = Field(default=None, description="least model FLOP utilisation")
+
+
+class PricesFile(StrictModel):
+    """Which of the catalogue's prices count."""
+
+    kind: PriceKind = "on-demand"
+    provider: str | None = None
+    region: str | None = None
+    electricity: EnergyPrice | None = None  # type: ignore[valid-type]
+
+
+class RunFile(StrictModel):
+    """How the answer is computed."""
+
+    fidelity: Fidelity = Field(default="engine", description="estimate: closed forms only; engine: events in time")
+    seed: Annotated[int, Field(ge=0, le=2**53)] = 0
+    seeds: Annotated[int, Field(ge=1, le=1000)] = Field(default=1, description="how many runs, each with its own seed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanWishes:
+    """What the planner looks for; ``choices`` holds only the keys that are narrowed, each with its values in order."""
+
+    objective: Objective
+    choices: dict[str, tuple[int | str | bool, ...]]
+    top: int
+    confirm: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slo:
+    """Limits, each None if there is none; times in s, cost in USD, MFU between 0 and 1."""
+
+    step_time_s: float | None
+    finish_s: float | None
+    cost_usd: float | None
+    mfu: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceWishes:
+    """Which of the catalogue's prices count; ``energy_usd_per_j`` is None for the catalogue's."""
+
+    kind: PriceKind
+    provider: str | None
+    region: str | None
+    energy_usd_per_j: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSettings:
+    """How the answer is computed."""
+
+    fidelity: Fidelity
+    seed: int
+    seeds: int
+
+
+def plan_from(file: PlanFile) -> PlanWishes:
+    """Return what the planner looks for."""
+    narrowed = {name: getattr(file.choices, name) for name in ChoicesFile.model_fields}
+    choices = {name: tuple(values) for name, values in narrowed.items() if values is not None}
+    return PlanWishes(objective=file.objective, choices=choices, top=file.top, confirm=file.confirm)
+
+
+def slo_from(file: SloFile) -> Slo:
+    """Return the limits."""
+    return Slo(step_time_s=file.step_time, finish_s=file.finish, cost_usd=file.cost, mfu=file.mfu)
+
+
+def prices_from(file: PricesFile) -> PriceWishes:
+    """Return which prices count."""
+    return PriceWishes(kind=file.kind, provider=file.provider, region=file.region, energy_usd_per_j=file.electricity)
+
+
+def run_from(file: RunFile) -> RunSettings:
+    """Return how the answer is computed."""
+    return RunSettings(fidelity=file.fidelity, seed=file.seed, seeds=file.seeds)
