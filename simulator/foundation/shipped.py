@@ -9,7 +9,7 @@ from simulator.foundation.errors import InputError, Place
 
 
 def shipped(name: str) -> Path:
-    """Return a folder of shipped data: ``hardware_profiles``, ``scenarios`` or ``schemas``.
+    """Return a folder of shipped data: ``hardware_profiles``, ``measurements``, ``scenarios`` or ``schemas``.
 
     A wheel carries it as ``simulator/_data/<name>``; in a checkout, and so in an editable install, it stands beside
     the package.
