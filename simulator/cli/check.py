@@ -1,4 +1,4 @@
-"""``rackcast check``: is this file what rackcast needs?"""
+"""``rackcast check``: whether a file is what rackcast needs."""
 
 from __future__ import annotations
 

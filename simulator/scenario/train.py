@@ -11,10 +11,10 @@ from simulator.foundation.errors import InputError
 from simulator.foundation.schema import Count, Name, StrictModel
 from simulator.mapping.plan import Plan
 from simulator.scenario.kinds import Context, WorkloadKind
+from simulator.workload.jobs.training import Precision, TrainingJob
 from simulator.workload.models.transformer import Transformer
-from simulator.workload.optimizers import optimizers
+from simulator.workload.optimizers import Optimizer, optimizers
 
-Precision = Literal["fp32", "tf32", "fp16", "bf16", "fp8", "mxfp8", "nvfp4", "mxfp4"]
 Degree = Annotated[int, Field(ge=1, le=10**6)]
 Tokens = Annotated[float, Field(gt=0, le=1e17, strict=False)]
 
@@ -72,7 +72,7 @@ class TrainFile(StrictModel):
     id: Name
     kind: Literal["train"]
     model: str = Field(description="a key of 'models', or a name that `rackcast model list` shows")
-    precision: Precision = "bf16"
+    precision: str = Field(default="bf16", description="of the matrix products: fp32, tf32, fp16, bf16, fp8, ...")
     optimizer: str = "adam"
     seq_len: Annotated[int, Field(ge=1, le=10**8)] | None = Field(
         default=None, description="tokens of one sample; left out: the longest the model takes"
@@ -87,45 +87,39 @@ class TrainWorkload:
     """One training job.
 
     Attributes:
-        seq_len: tokens of one sample.
+        job: what is learned: model, sequence length, global batch, precision, optimizer.
         tokens: of the whole run; None if nobody asks for its end.
-        global_batch: samples of one step.
         micro_batch: samples of one forward pass of one DP rank; None for the planner to choose.
         plan: the decision, if it is taken; None for the planner to take.
     """
 
     id: str
-    model: Transformer
-    precision: str
-    optimizer: str
-    seq_len: int
+    job: TrainingJob
     tokens: float | None
-    global_batch: int
     micro_batch: int | None
     plan: Plan | None
 
     @property
     def steps(self) -> float | None:
         """Optimizer updates of the whole run; None without ``tokens``."""
-        return None if self.tokens is None else self.tokens / (self.global_batch * self.seq_len)
+        return None if self.tokens is None else self.tokens / self.job.tokens_per_step
 
 
 def build(file: TrainFile, context: Context) -> TrainWorkload:
     """Resolve names and numbers of a training job; raises :class:`InputError` with its place."""
     model = _transformer(file, context)
     with context.at("optimizer"):
-        _ = optimizers[file.optimizer]
+        optimizer: Optimizer = optimizers[file.optimizer]
+    with context.at("precision"):
+        precision = Precision.of(file.precision)
     seq_len = _seq_len(file, model, context)
     samples = _samples(file.batch.global_, seq_len, context)
     micro = None if file.batch.micro == "auto" else file.batch.micro
+    job = TrainingJob(model=model, seq_len=seq_len, global_batch=samples, precision=precision, optimizer=optimizer)
     return TrainWorkload(
         id=file.id,
-        model=model,
-        precision=file.precision,
-        optimizer=file.optimizer,
-        seq_len=seq_len,
+        job=job,
         tokens=file.tokens,
-        global_batch=samples,
         micro_batch=micro,
         plan=None if file.parallelism == "auto" else _plan(file.parallelism, samples, micro, model, context),
     )
