@@ -69,6 +69,14 @@ def line(text: str = "") -> None:
     sys.stdout.write(text + "\n")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Styled:
+    """A cell of a table with a colour, flush right as a number is."""
+
+    text: str
+    style: str  # a rich style, such as "green"
+
+
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> None:
     """Write a table to stdout; columns whose cells are numbers are set flush right.
 
@@ -82,14 +90,18 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: st
     cells = [list(row) for row in rows]
     drawn = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for index, column in enumerate(columns):
-        numeric = all(isinstance(row[index], (int, float)) or row[index] is None for row in cells)
+        numeric = all(isinstance(row[index], (int, float, Styled)) or row[index] is None for row in cells)
         drawn.add_column(column, justify="right" if numeric and cells else "left", overflow="fold")
     for row in cells:
         drawn.add_row(*(_cell(value) for value in row))
     _console().print(drawn)
 
 
-def _cell(value: object) -> str:
+def _cell(value: object) -> Any:
+    if isinstance(value, Styled):
+        from rich.text import Text
+
+        return Text(value.text, style=value.style)
     if value is None:
         return "-"
     if isinstance(value, bool):
@@ -99,11 +111,16 @@ def _cell(value: object) -> str:
 
 def csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write CSV to stdout: a header, then one line per row; None is an empty cell."""
+    sys.stdout.write(csv_text(columns, rows))
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return CSV: a header, then one line per row; None is an empty cell."""
     text = io.StringIO()
     writer = csv_format.writer(text, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows(["" if value is None else value for value in row] for row in rows)
-    sys.stdout.write(text.getvalue())
+    return text.getvalue()
 
 
 def envelope(data: Mapping[str, Any], *, status: str = "ok", warnings: Sequence[str] = ()) -> dict[str, Any]:

@@ -47,16 +47,16 @@ def cross_validate(
         outside += _leave_out_each([one for one in usable if field_of(one.row) == field], catalogue, predictor(field))
     inside = headline(one for one in usable if field_of(one.row) in fields)
     errors = headline(outside)
-    known = errors.median_ape is not None and inside.median_ape
+    out, within = errors.median_ape, inside.median_ape
     return Cross(
         sources=len({one.row.text("source_group") for one in outside}),
         fields=tuple(fields),
         without_refit=tuple(field for field in present if field not in fields),
-        median_ape=errors.median_ape,
+        median_ape=out,
         p90_ape=errors.p90_ape,
         within_20pct=errors.within_20pct,
-        in_sample_median_ape=inside.median_ape,
-        ratio=errors.median_ape / inside.median_ape if known and errors.median_ape and inside.median_ape else None,
+        in_sample_median_ape=within,
+        ratio=out / within if out is not None and within else None,
     )
 
 

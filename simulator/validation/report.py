@@ -90,8 +90,13 @@ class Report:
         return blocks
 
 
+def to_be_predicted(row: Measurement) -> bool:
+    """Whether a row is usable or partial, or a run that ran out of memory, of which the verdict is asked alone."""
+    return row.usable != "no" or row.ran_out_of_memory
+
+
 def score_row(row: Measurement, catalogue: Catalogue) -> Scored:
-    """Predict one row and price its control; the row must be usable or partial."""
+    """Predict one row and price its control."""
     prediction = answer(predictor_of(field_of(row)).predict, row, catalogue)
     return Scored(row=row, prediction=prediction, baseline=baseline_value(row.kind, row.cells, catalogue))
 
@@ -102,12 +107,12 @@ def score_rows(
     *,
     score: Callable[[Measurement, Catalogue], Scored] = score_row,
 ) -> list[Scored]:
-    """Score the rows that can be predicted: usable = yes or partial."""
-    return [score(row, catalogue) for row in rows if row.usable != "no"]
+    """Score the rows that are to be predicted."""
+    return [score(row, catalogue) for row in rows if to_be_predicted(row)]
 
 
 def report_of(rows: Sequence[Measurement], scored: Sequence[Scored]) -> Report:
-    """Sum up; ``scored`` are the usable and partial ones of ``rows``."""
+    """Sum up; ``scored`` are those of ``rows`` that were to be predicted."""
     usable = [one for one in scored if one.row.usable == "yes"]
     partial = [one for one in scored if one.row.usable == "partial"]
     compared = [one for one in usable if one.error is not None]

@@ -170,7 +170,10 @@ _LAYOUT: tuple[str, ...] = ("dp", "tp", "pp")
 
 
 def out_of_memory_of(scored: Iterable[Scored]) -> OutOfMemory:
-    """Count wrong calls; a measured training row with dp, tp and pp printed is a run that fitted."""
+    """Count wrong calls; a measured training row with dp, tp and pp printed is a run that fitted.
+
+    Runs that ran out of memory count whatever their ``usable`` says: it judges times, and they have none.
+    """
     training = [one for one in scored if one.row.kind == "training"]
     failed = [one for one in training if one.row.ran_out_of_memory]
     fitted = [

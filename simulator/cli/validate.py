@@ -1,0 +1,184 @@
+"""``rackcast validate``: hold predictions against published measurements."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from simulator.cli import output
+from simulator.cli.options import Csv, Json, OutDir
+from simulator.foundation.errors import InputError, OverBudget, Place
+
+if TYPE_CHECKING:
+    from simulator.validation.cross import Cross
+    from simulator.validation.report import Report
+    from simulator.validation.score import Scored
+    from simulator.validation.tables import Measurement
+
+_GOOD: Final = 0.10  # median error shown in green
+_FAIR: Final = 0.20  # in yellow; above it in red
+_REASONS_SHOWN: Final = 8
+
+
+def command(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[FILE.csv]...", help="Tables of measurements; without one, those that ship.",
+                       show_default=False),
+    ] = None,
+    kind: Annotated[
+        str | None, typer.Option("--kind", metavar="REGEX", help="Only rows whose kind_of_work matches.")
+    ] = None,
+    max_median: Annotated[
+        float | None,
+        typer.Option("--max-median", metavar="FRACTION", help="End with 6 if the headline is above, as in 0.1."),
+    ] = None,
+    cross: Annotated[bool, typer.Option("--cross", help="Refit without each source in turn and score it.")] = False,
+    out: OutDir = None,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> int:  # fmt: skip
+    """Predict published measurements and print the error of every source, beside a no-model control.
+
+    example: rackcast validate training.csv --kind '^llm-pretrain' --max-median 0.1 --out found
+    """
+    from simulator.profiles.catalogue import load_catalogue
+    from simulator.validation.cross import cross_validate
+    from simulator.validation.lines import COLUMNS, lines_of
+    from simulator.validation.measurements import keep_kind, read_tables
+    from simulator.validation.report import report_of, score_row, to_be_predicted
+
+    if max_median is not None and not (math.isfinite(max_median) and max_median >= 0.0):
+        raise InputError(f"{max_median} is no fraction; write 0.1 for 10 %.", place=Place(key="--max-median"))
+    rows = keep_kind([row for table in read_tables(files or []) for row in table.rows], kind)
+    catalogue = load_catalogue()
+    asked = [row for row in rows if to_be_predicted(row)]
+    scored = [score_row(row, catalogue) for row in output.progress(asked, label="predicting")]
+    report = report_of(rows, scored)
+    crossed = cross_validate(scored, catalogue) if cross else None
+    if out is not None:
+        _write(out, rows, scored, report, crossed)
+    if as_json:
+        status = "over_budget" if report.over(max_median) else "ok"
+        output.json_document(report.as_json(crossed), status=status)
+    elif as_csv:
+        output.csv(COLUMNS, lines_of(rows, scored))
+    else:
+        _show(report, scored, crossed)
+    return _verdict(report, max_median)
+
+
+def _verdict(report: Report, budget: float | None) -> int:
+    if not report.over(budget):
+        return 0
+    found = report.headline.median_ape
+    said = "no row was predicted" if found is None else f"the headline's median error is {found:.4f}"
+    output.error(f"{said}; allowed is {budget:g}.")
+    return OverBudget.exit_code
+
+
+def _show(report: Report, scored: Sequence[Scored], cross: Cross | None) -> None:
+    from simulator.validation.lines import GROUP_COLUMNS, reasons_of
+
+    shown = [[_group_cell(group, column) for column in GROUP_COLUMNS] for group in report.groups]
+    headings = [column.replace("_ape", "").replace("_20pct", " 20 %") for column in GROUP_COLUMNS]
+    output.table(headings, shown, title="Usable rows: prediction against measurement")
+    output.table(["", "rows", "predicted", "median", "p90", "within 20 %"], _summary(report), title="In short")
+    for text in _sentences(report, cross):
+        output.line(text)
+    reasons = reasons_of(scored)
+    if reasons:
+        title = f"Not predicted ({sum(count for _, count in reasons)} rows)"
+        output.table(["rows", "reason"], [[count, reason] for reason, count in reasons[:_REASONS_SHOWN]], title=title)
+
+
+def _group_cell(group: Any, column: str) -> object:
+    value = getattr(group, column)
+    if column in ("median_ape", "mape", "p90_ape"):
+        return _error(value)
+    if column == "within_20pct":
+        return _percent(value)
+    return f"{value:+.1%}" if column == "bias" and value is not None else value
+
+
+def _percent(value: float | None) -> str | None:
+    return None if value is None else f"{value:.1%}"
+
+
+def _error(value: float | None) -> object:
+    if value is None:
+        return None
+    style = "green" if value <= _GOOD else "yellow" if value <= _FAIR else "red"
+    return output.Styled(text=f"{value:.1%}", style=style)
+
+
+def _summary(report: Report) -> list[list[object]]:
+    head, partial, memory, control = report.headline, report.partial, report.memory, report.baseline
+    return [
+        ["headline (usable, mean over sources)", report.usable, report.predicted, _error(head.median_ape),
+         _error(head.p90_ape), _percent(head.within_20pct)],
+        ["no-model control on the same rows", None, None, _error(control.median_ape), _error(control.p90_ape),
+         _percent(control.within_20pct)],
+        ["partial (one assumption more)", partial.rows, partial.predicted, _error(partial.errors.median_ape),
+         _error(partial.errors.p90_ape), _percent(partial.errors.within_20pct)],
+        ["memory (usable and partial)", memory.rows, memory.predicted, _error(memory.median_ape), None, None],
+    ]  # fmt: skip
+
+
+def _sentences(report: Report, cross: Cross | None) -> list[str]:
+    unusable = report.rows - report.usable - report.partial.rows
+    coverage = "-" if report.coverage is None else f"{report.coverage:.1%}"
+    counts = f"{report.rows} rows: {report.usable} usable, {report.partial.rows} partial, {unusable} not usable"
+    said = [f"{counts}; {coverage} of the usable ones are predicted."]
+    oom = report.oom
+    if oom.fits or oom.oom:
+        said.append(f"Out of memory: {oom.fits_called_oom} of {oom.fits} runs that fitted are said not to; "
+                    f"{oom.oom_called_fits} of {oom.oom} that did not fit are said to.")  # fmt: skip
+    if report.scaling is not None and report.scaling.median_points is not None:
+        points = 100 * report.scaling.median_points
+        said.append(
+            f"Scaling: efficiency is off by {points:.1f} points in the median of {report.scaling.series} series."
+        )
+    if report.layouts is not None and report.layouts.mean_regret is not None:
+        rank = report.layouts.mean_spearman
+        order = "-" if rank is None else f"{rank:.2f}"
+        said.append(f"Layouts: in {report.layouts.sets} sets the mean rank correlation is {order}, and the predicted "
+                    f"best costs {report.layouts.mean_regret:.1%} over the measured best.")  # fmt: skip
+    return said + ([] if cross is None else _cross_sentences(cross))
+
+
+def _cross_sentences(cross: Cross) -> list[str]:
+    said = []
+    if cross.fields:
+        out, within = _percent(cross.median_ape) or "-", _percent(cross.in_sample_median_ape) or "-"
+        said.append(f"Left out in turn ({cross.sources} sources of {', '.join(cross.fields)}): headline {out}, "
+                    f"in sample {within}.")  # fmt: skip
+    if cross.without_refit:
+        said.append(f"No constants to refit for {', '.join(cross.without_refit)}: these rows are not cross-validated.")
+    return said
+
+
+def _write(
+    out: Path, rows: Sequence[Measurement], scored: Sequence[Scored], report: Report, cross: Cross | None
+) -> None:
+    from simulator.foundation.files import canonical_json, write_atomic
+    from simulator.results.scatter_plot import plot_scatter
+    from simulator.results.style import save
+    from simulator.validation.lines import COLUMNS, GROUP_COLUMNS, group_lines, lines_of, markdown
+
+    write_atomic(out / "predictions.csv", output.csv_text(COLUMNS, lines_of(rows, scored)))
+    write_atomic(out / "report.json", canonical_json(report.as_json(cross)))
+    write_atomic(out / "groups.md", markdown(GROUP_COLUMNS, group_lines(report.groups)))
+    drawn = [one for one in scored if one.row.usable == "yes" and one.error is not None]
+    figure, _ = plot_scatter(
+        [one.row.value or 0.0 for one in drawn],
+        [one.prediction.value or 0.0 for one in drawn],
+        [one.row.text("source_group") for one in drawn],
+        title="Predicted over measured, by source (name, rows, median error)",
+    )
+    save(figure, out / "scatter.png")
+    output.note(f"written to {out}: predictions.csv, groups.md, report.json, scatter.png")
