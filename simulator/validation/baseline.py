@@ -6,6 +6,7 @@ A simulator that does not beat these by far has no claim.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Final
 
@@ -95,13 +96,14 @@ def _generation(
     step = _pass_s(hardware, demand, batch, cache, devices)
     whole = prefill + produced * step
     phase = row.get("phase")
+    served = min(batch / whole, number(row, "request_rate_per_s", math.inf))
     values = {
         "tpot_ms": step / MILLI,
         "latency_ms": whole / MILLI,
-        "output_tokens_per_s_total": batch * produced / whole if phase != "decode" else batch / step,
-        "total_tokens_per_s": batch * given / prefill if phase == "prefill" else batch * (given + produced) / whole,
-        "requests_per_s": batch / whole,
-        "samples_per_s": batch / whole,
+        "output_tokens_per_s_total": batch / step if phase == "decode" else served * produced,
+        "total_tokens_per_s": batch * given / prefill if phase == "prefill" else served * (given + produced),
+        "requests_per_s": served,
+        "samples_per_s": served,
     }
     return values.get(metric)
 

@@ -41,8 +41,16 @@ _PRECISIONS: Final[Mapping[str, tuple[str, float]]] = {
 }
 _NOT_PRINTED: Final = "bf16"  # the assumption ``precision-16bit``
 
-#: rates of one speed on the units that have both, where a data sheet prints only one
-_TWINS: Final[Mapping[str, str]] = {"bf16": "fp16", "fp16": "bf16", "tf32": "fp32"}
+#: what a device computes in when it has no units for a precision: the next wider one
+_INSTEAD: Final[Mapping[str, str]] = {
+    "fp4": "fp8",
+    "fp8": "bf16",
+    "int4": "int8",
+    "int8": "fp16",
+    "bf16": "fp16",
+    "fp16": "fp32",
+    "tf32": "fp32",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,9 +94,11 @@ def device_of(row: Mapping[str, str], catalogue: Catalogue) -> Device:
 
 def _peak(device: Device, rate: str) -> float:
     known = SHARED_RATES.get(rate, rate)
-    if known not in device.peak and _TWINS.get(known) in device.peak:
-        rate = _TWINS[known]
-    return peak_for(device, rate)
+    if known == "fp16" and "fp16" not in device.peak and "bf16" in device.peak:
+        known = "bf16"
+    while known not in device.peak and known in _INSTEAD:
+        known = _INSTEAD[known]
+    return peak_for(device, known if known in device.peak else rate)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -99,16 +99,6 @@ def score_row(row: Measurement, catalogue: Catalogue) -> Scored:
     """Predict one row and price its control."""
     prediction = answer(predictor_of(field_of(row)).predict, row, catalogue)
     return Scored(row=row, prediction=prediction, baseline=baseline_value(row.kind, row.cells, catalogue))
-
-
-def score_rows(
-    rows: Iterable[Measurement],
-    catalogue: Catalogue,
-    *,
-    score: Callable[[Measurement, Catalogue], Scored] = score_row,
-) -> list[Scored]:
-    """Score the rows that are to be predicted."""
-    return [score(row, catalogue) for row in rows if to_be_predicted(row)]
 
 
 def report_of(rows: Sequence[Measurement], scored: Sequence[Scored]) -> Report:
