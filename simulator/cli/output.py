@@ -90,11 +90,15 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: st
     cells = [list(row) for row in rows]
     drawn = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for index, column in enumerate(columns):
-        numeric = all(isinstance(row[index], (int, float, Styled)) or row[index] is None for row in cells)
+        numeric = all(_is_number(row[index]) or row[index] is None for row in cells)
         drawn.add_column(column, justify="right" if numeric and cells else "left", overflow="fold")
     for row in cells:
         drawn.add_row(*(_cell(value) for value in row))
     _console().print(drawn)
+
+
+def _is_number(cell: object) -> bool:
+    return isinstance(cell, (int, float, Styled)) and not isinstance(cell, bool)
 
 
 def _cell(value: object) -> Any:
