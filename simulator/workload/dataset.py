@@ -35,7 +35,7 @@ class SampleSize:
 
     def __post_init__(self) -> None:
         if not (self.mean > 0 and math.isfinite(self.mean) and self.std >= 0 and math.isfinite(self.std)):
-            raise InputError(f"a sample of {self.mean:g} +- {self.std:g} B; the mean must be above 0, the spread 0 or more.")
+            raise InputError(f"a sample of {self.mean:g} +- {self.std:g} B; both must be finite, the mean above 0.")
         if (self.std == 0) != (self.shape == "constant"):
             raise InputError(f"{self.shape} sizes with a deviation of {self.std:g} B; only constant sizes have none.")
         if self.shape == "normal" and self.std > self.mean / 2:

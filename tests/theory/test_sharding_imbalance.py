@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simulator.mapping.sharding import Request, imbalance, shard
-from simulator.mapping.sharding.imbalance import (
+from simulator.mapping.sharding.expectation import (
     EXPECTED,
     GOLOMB_DICKMAN,
     hashed,

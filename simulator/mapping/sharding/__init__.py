@@ -2,7 +2,7 @@
 
 Read in this order: :mod:`~simulator.mapping.sharding.shards` (what a sharding is),
 :mod:`~simulator.mapping.sharding.request` (what a sharder is asked), then one file per family of methods, then
-:mod:`~simulator.mapping.sharding.imbalance` (closed forms) and :mod:`~simulator.mapping.sharding.reshard`.
+:mod:`~simulator.mapping.sharding.expectation` (closed forms) and :mod:`~simulator.mapping.sharding.reshard`.
 """
 
 from __future__ import annotations

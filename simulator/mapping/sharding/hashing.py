@@ -37,12 +37,16 @@ def text_keys(texts: list[bytes]) -> Words:
 
 
 def _hashes(request: Request, part: slice) -> Words:
-    if request.keys is None:
-        words = np.arange(part.start, part.stop, dtype=np.uint64)
-    else:
-        keys = request.keys[part]
-        words = keys.astype(np.float64).view(np.uint64) if keys.dtype.kind == "f" else keys.astype(np.uint64)
+    index = np.arange(part.start, part.stop, dtype=np.uint64)
+    words = index if request.keys is None else _words(request.keys[part])
     return mix(words ^ np.uint64(request.salt))
+
+
+def _words(keys: NDArray[np.generic]) -> Words:
+    """Return keys as 64-bit words: texts by digest, floats by their bits, integers as they are."""
+    if keys.dtype.kind in "US":
+        return text_keys([str(key).encode() for key in keys])
+    return keys.astype(np.float64).view(np.uint64) if keys.dtype.kind == "f" else keys.astype(np.uint64)
 
 
 @sharders.register("hash")

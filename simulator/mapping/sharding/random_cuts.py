@@ -1,7 +1,7 @@
 """Random cuts: the founding article's recursive split read literally, and uniform cut points.
 
 Both keep the order of the records and look at no size. What they cost is in
-:mod:`simulator.mapping.sharding.imbalance`.
+:mod:`simulator.mapping.sharding.expectation`.
 """
 
 from __future__ import annotations
