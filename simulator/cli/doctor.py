@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import platform
 from collections.abc import Callable
 from importlib import metadata
@@ -88,13 +89,16 @@ def _same(path: Any, text: str) -> bool:
     return bool(path.is_file()) and path.read_text(encoding="utf-8") == text
 
 
-def _clock() -> str:
-    import simpy
-
-    environment = simpy.Environment()
-    environment.timeout(7)
-    environment.run()
-    return f"events run, time is {environment.now}"
+def _imports() -> str:
+    broken = []
+    for package in _NEEDED:
+        try:
+            importlib.import_module(package)
+        except ImportError as error:
+            broken.append(f"{package} ({error})")
+    if broken:
+        raise InputError(f"cannot be imported: {', '.join(broken)}.")
+    return f"{len(_NEEDED)} packages can be imported"
 
 
 def _numbers() -> str:
@@ -104,9 +108,9 @@ def _numbers() -> str:
 
 
 _CHECKS: Final[dict[str, Callable[[], str]]] = {
+    "packages": _imports,
     "hardware profiles": _catalogue,
     "models": _models,
     "schemas": _schemas,
-    "engine": _clock,
     "random numbers": _numbers,
 }
