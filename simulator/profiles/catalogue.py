@@ -5,7 +5,6 @@ A part is one file, ``<shelf>/.../<name>.yaml``; the name is the file's. Opening
 
 from __future__ import annotations
 
-import importlib.resources
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from simulator.foundation.errors import InputError, Place, UnknownName
 from simulator.foundation.schema import load
+from simulator.foundation.shipped import shipped
 from simulator.foundation.yaml_reader import parse_yaml
 from simulator.profiles.device import Device, DeviceFile, device_from
 from simulator.profiles.link import Link, LinkFile, link_from
@@ -96,15 +96,16 @@ def aliases_in(text: str) -> list[str]:
 class Shelf(Mapping[str, T], Generic[T]):
     """The parts of one kind by name, read when first asked for; iterates over names in sorted order.
 
-    A name is found as written, then without regard to case and separators, then among the aliases.
+    A name is found as written, then without regard to case and separators; then so among the aliases.
     """
 
-    def __init__(self, kind: PartKind, paths: Mapping[str, Path]) -> None:
+    def __init__(self, kind: PartKind, shipped_paths: Mapping[str, Path], own_paths: Mapping[str, Path]) -> None:
         self.kind = kind
-        self.paths = dict(sorted(paths.items()))
+        self.paths = dict(sorted({**shipped_paths, **own_paths}.items()))
+        self._own = frozenset(own_paths)
         self._parts: dict[str, T] = {}
         self._names = {spelling(name): name for name in self.paths}
-        self._aliases: dict[str, list[str]] | None = None
+        self._aliases: tuple[dict[str, list[str]], dict[str, list[str]]] | None = None
 
     def __getitem__(self, name: str) -> T:
         """Return the part; raises :class:`UnknownName` with near names, :class:`InputError` for a broken file."""
@@ -125,27 +126,33 @@ class Shelf(Mapping[str, T], Generic[T]):
         key = spelling(name)
         if key in self._names:
             return self._names[key]
-        named = self._aliased().get(key, [])
+        exact, spelled = self._aliased()
+        named = exact.get(name) or spelled.get(key, [])
+        named = [owner for owner in named if owner in self._own] or named
         if len(named) > 1:
             raise InputError(f"{name!r} may be {' or '.join(named)}; write which.")
         if not named:
             raise UnknownName(self.kind.part, name, self.paths)
         return named[0]
 
-    def _aliased(self) -> dict[str, list[str]]:
+    def _aliased(self) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+        """Return the owners of every alias: as it is written, and by its spelling."""
         if self._aliases is None:
-            self._aliases = {}
+            exact: dict[str, list[str]] = {}
+            spelled: dict[str, list[str]] = {}
             for name, path in self.paths.items():
                 for alias in aliases_in(path.read_text(encoding="utf-8", errors="replace")):
-                    owners = self._aliases.setdefault(spelling(alias), [])
-                    if name not in owners:
-                        owners.append(name)
+                    for owners in (exact.setdefault(alias, []), spelled.setdefault(spelling(alias), [])):
+                        if name not in owners:
+                            owners.append(name)
+            self._aliases = (exact, spelled)
         return self._aliases
 
     def __contains__(self, name: object) -> bool:
         if not isinstance(name, str):
             return False
-        return name in self.paths or spelling(name) in self._names or spelling(name) in self._aliased()
+        key = spelling(name)
+        return name in self.paths or key in self._names or key in self._aliased()[1]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.paths)
@@ -170,13 +177,8 @@ class Catalogue:
 
 
 def shipped_root() -> Path:
-    """Return the folder of the parts that come with the program: in the wheel, or at the top of a checkout."""
-    packaged = Path(str(importlib.resources.files("simulator"))) / "_data" / "hardware_profiles"
-    if packaged.is_dir():
-        return packaged
-    checkout = Path(str(importlib.resources.files("simulator"))).parent / "hardware_profiles"
-    assert checkout.is_dir(), f"neither {packaged} nor {checkout} holds the parts"
-    return checkout
+    """Return the folder of the parts that come with the program."""
+    return shipped("hardware_profiles")
 
 
 def load_catalogue(path: str | Path | None = None) -> Catalogue:
@@ -189,9 +191,9 @@ def load_catalogue(path: str | Path | None = None) -> Catalogue:
     Raises:
         InputError: there is nothing at ``path``, or a file there does not say what it is.
     """
-    shipped = _shipped_paths()
+    shipped_paths = _shipped_paths()
     own = _own_paths(Path(path)) if path is not None else {kind.shelf: {} for kind in PART_KINDS}
-    return Catalogue(**{kind.shelf: Shelf(kind, shipped[kind.shelf] | own[kind.shelf]) for kind in PART_KINDS})
+    return Catalogue(**{kind.shelf: Shelf(kind, shipped_paths[kind.shelf], own[kind.shelf]) for kind in PART_KINDS})
 
 
 @cache

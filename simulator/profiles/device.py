@@ -80,6 +80,7 @@ class Device:
     scaleup_bandwidth: float | None
     aliases: tuple[str, ...]
     figures: tuple[Figure, ...]
+    unusual: Mapping[str, str]
     notes: str
 
     def require(self, field: str) -> float:
@@ -217,5 +218,6 @@ def device_from(name: str, file: DeviceFile) -> Device:
         scaleup_bandwidth=value_of(scaleup.bandwidth) if scaleup else None,
         aliases=tuple(file.aliases),
         figures=figures_of(file),
+        unusual=MappingProxyType(dict(file.unusual)),
         notes=file.notes,
     )

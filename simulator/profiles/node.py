@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 from simulator.foundation.schema import Name, StrictModel
@@ -65,6 +67,7 @@ class Node:
     power_w: float | None
     aliases: tuple[str, ...]
     figures: tuple[Figure, ...]
+    unusual: Mapping[str, str]
     notes: str
 
     def require(self, field: str) -> float:
@@ -155,5 +158,6 @@ def node_from(name: str, file: NodeFile) -> Node:
         power_w=value_of(file.power),
         aliases=tuple(file.aliases),
         figures=figures_of(file),
+        unusual=MappingProxyType(dict(file.unusual)),
         notes=file.notes,
     )

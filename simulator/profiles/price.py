@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -66,6 +68,7 @@ class Price:
     offers: tuple[Offer, ...]
     aliases: tuple[str, ...]
     figures: tuple[Figure, ...]
+    unusual: Mapping[str, str]
     notes: str
 
     def offer(self, *, provider: str | None = None, region: str | None = None) -> Offer:
@@ -142,5 +145,6 @@ def price_from(name: str, file: PriceFile) -> Price:
         offers=tuple(_offer_from(offer) for offer in file.offers),
         aliases=tuple(file.aliases),
         figures=figures_of(file),
+        unusual=MappingProxyType(dict(file.unusual)),
         notes=file.notes,
     )

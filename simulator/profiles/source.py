@@ -142,6 +142,7 @@ class PartFile(StrictModel):
     aliases: list[Annotated[str, Field(min_length=1, max_length=200)]] = Field(default_factory=list)
     sources: dict[str, SourceFile] = Field(default_factory=dict)
     source: Name | None = None  # of every figure that names none
+    unusual: dict[str, Annotated[str, Field(min_length=10)]] = Field(default_factory=dict)  # key -> why lint is wrong
     notes: str = ""
 
 

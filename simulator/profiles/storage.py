@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 from simulator.profiles.source import (
@@ -50,6 +52,7 @@ class Storage:
     measured_on: str
     aliases: tuple[str, ...]
     figures: tuple[Figure, ...]
+    unusual: Mapping[str, str]
     notes: str
 
     def require(self, field: str) -> float:
@@ -93,5 +96,6 @@ def storage_from(name: str, file: StorageFile) -> Storage:
         measured_on=file.measured_on,
         aliases=tuple(file.aliases),
         figures=figures_of(file),
+        unusual=MappingProxyType(dict(file.unusual)),
         notes=file.notes,
     )
