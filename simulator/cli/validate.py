@@ -166,19 +166,19 @@ def _write(
     out: Path, rows: Sequence[Measurement], scored: Sequence[Scored], report: Report, cross: Cross | None
 ) -> None:
     from simulator.foundation.files import canonical_json, write_atomic
+    from simulator.results.markdown import markdown_table
     from simulator.results.scatter_plot import plot_scatter
     from simulator.results.style import save
-    from simulator.validation.lines import COLUMNS, GROUP_COLUMNS, group_lines, lines_of, markdown
+    from simulator.validation.lines import COLUMNS, GROUP_COLUMNS, group_lines, lines_of
 
     write_atomic(out / "predictions.csv", output.csv_text(COLUMNS, lines_of(rows, scored)))
     write_atomic(out / "report.json", canonical_json(report.as_json(cross)))
-    write_atomic(out / "groups.md", markdown(GROUP_COLUMNS, group_lines(report.groups)))
+    write_atomic(out / "groups.md", markdown_table(GROUP_COLUMNS, group_lines(report.groups)))
     drawn = [one for one in scored if one.row.usable == "yes" and one.error is not None]
     figure, _ = plot_scatter(
         [one.row.value or 0.0 for one in drawn],
         [one.prediction.value or 0.0 for one in drawn],
         [one.row.text("source_group") for one in drawn],
-        title="Predicted over measured, by source (name, rows, median error)",
     )
     save(figure, out / "scatter.png")
     output.note(f"written to {out}: predictions.csv, groups.md, report.json, scatter.png")

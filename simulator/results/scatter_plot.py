@@ -1,4 +1,4 @@
-"""Predicted over measured, both logarithmic: the picture of a validation."""
+"""Predicted over measured, both logarithmic, and the spread of every source: the picture of a validation."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from simulator.results.style import GRID, INK, MUTED, cycle_color, new_figure, styled
+from simulator.results.style import GRID, INK, MUTED, cycle_color, new_panels, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_MARKERS: Final = ("o", "^", "s", "D", "v", "P", "X", "*")
-_COLORS: Final = 8
 _CLOSE: Final = 0.20
-_COLUMNS_AFTER: Final = 24  # entries of the legend that fit one column
+_RATIO_LIMITS: Final = (0.25, 4.0)  # points beyond are drawn on the edge
+_HEIGHT: Final = 0.7  # of a source's strip
+_GOLDEN: Final = 0.6180339887498949  # spreads any number of points evenly: the fractional parts of its multiples
 
 
 def plot_scatter(
@@ -24,56 +24,70 @@ def plot_scatter(
     groups: Sequence[str],
     *,
     title: str = "Predicted over measured",
-    unit: str = "",
 ) -> tuple[Figure, Any]:
-    """Draw one point per row on logarithmic axes, by group, with the diagonal and the band of 20 % around it.
+    """Draw one point per row: predicted over measured on the left, predicted / measured by source on the right.
+
+    Both show the band of 20 %. The right panel names each group with its number of points and its median absolute
+    relative error, and marks the median ratio.
 
     Args:
-        measured, predicted: positive, shape (n,), in the same unit.
-        groups: shape (n,), one name per point; each gets a colour and a marker, and a line in the legend with its
-            number of points and its median absolute relative error.
-        unit: for the axis labels; leave it empty where units are mixed.
+        measured, predicted: positive, shape (n,), in the same unit row by row.
+        groups: shape (n,), one name per point.
 
     Returns:
-        The figure and its axes; an empty input gives empty axes that say so.
+        The figure and its two axes; an empty input gives empty axes that say so.
     """
     x, y = np.asarray(measured, dtype=float), np.asarray(predicted, dtype=float)
     assert x.shape == y.shape == (len(groups),), "one group per point"
+    names = sorted(set(groups), reverse=True)
     with styled():
-        figure, axes = new_figure(9.0, 6.0)
-        axes.set_title(title)
-        suffix = f" ({unit})" if unit else ""
-        axes.set_xlabel(f"measured{suffix}")
-        axes.set_ylabel(f"predicted{suffix}")
+        figure, (left, right) = new_panels(13.0, max(6.0, 1.4 + 0.24 * len(names)), ratios=(1.0, 1.0))
+        left.set(title=title, xlabel="measured", ylabel="predicted")
         if not x.size:
-            axes.text(0.5, 0.5, "no row was predicted", transform=axes.transAxes, ha="center", color=MUTED)
-            return figure, axes
-        _diagonal(axes, x, y)
-        names = sorted(set(groups))
+            right.set_visible(False)
+            left.text(0.5, 0.5, "no row was predicted", transform=left.transAxes, ha="center", color=MUTED)
+            return figure, (left, right)
+        _diagonal(left, x, y)
         for position, name in enumerate(names):
             chosen = np.array([group == name for group in groups])
-            _points(axes, x[chosen], y[chosen], name, position)
-        columns = 1 + (len(names) - 1) // _COLUMNS_AFTER
-        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=7, ncols=columns, handletextpad=0.3)
-    return figure, axes
+            color = cycle_color(len(names) - 1 - position)
+            left.scatter(x[chosen], y[chosen], s=12, color=color, alpha=0.55, linewidths=0)
+            _strip(right, y[chosen] / x[chosen], position, color)
+        _ratio_axes(right, [_name(name, x, y, groups) for name in names])
+    return figure, (left, right)
 
 
 def _diagonal(axes: Any, x: np.ndarray, y: np.ndarray) -> None:
     low = float(min(x.min(), y.min())) / 2.0
     high = float(max(x.max(), y.max())) * 2.0
     ends = np.array([low, high])
-    axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high), aspect="equal")
+    axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high))
     axes.grid(visible=True, which="major")
     axes.fill_between(ends, ends * (1 - _CLOSE), ends * (1 + _CLOSE), color=GRID, zorder=0.6, linewidth=0)
     axes.plot(ends, ends, color=INK, linewidth=0.8, zorder=0.8)
-    axes.annotate("within 20 %", (high, high), xytext=(-8, -46), textcoords="offset points", ha="right", fontsize=7,
-                  color=MUTED)  # fmt: skip
 
 
-def _points(axes: Any, x: np.ndarray, y: np.ndarray, name: str, position: int) -> None:
-    median = float(np.median(np.abs(y / x - 1.0)))
-    marker = _MARKERS[(position // _COLORS) % len(_MARKERS)]
-    axes.scatter(
-        x, y, s=14, marker=marker, color=cycle_color(position), alpha=0.65, linewidths=0,
-        label=f"{name} ({x.size}): {median:.1%}",
-    )  # fmt: skip
+def _strip(axes: Any, ratio: np.ndarray, row: int, color: str) -> None:
+    spread = (np.arange(ratio.size) * _GOLDEN) % 1.0 - 0.5
+    inside = np.clip(ratio, *_RATIO_LIMITS)
+    axes.scatter(inside, row + _HEIGHT * spread, s=7, color=color, alpha=0.5, linewidths=0)
+    middle = float(np.clip(np.median(ratio), *_RATIO_LIMITS))
+    axes.plot([middle, middle], [row - 0.42, row + 0.42], color=INK, linewidth=1.6, solid_capstyle="butt")
+
+
+def _name(name: str, x: np.ndarray, y: np.ndarray, groups: Sequence[str]) -> str:
+    chosen = np.array([group == name for group in groups])
+    return f"{name} ({chosen.sum()}): {np.median(np.abs(y[chosen] / x[chosen] - 1.0)):.1%}"
+
+
+def _ratio_axes(axes: Any, names: Sequence[str]) -> None:
+    ticks = [0.25, 0.5, 0.8, 1.0, 1.2, 2.0, 4.0]
+    axes.set(xscale="log", xlim=(_RATIO_LIMITS[0] / 1.05, _RATIO_LIMITS[1] * 1.05), ylim=(-0.6, len(names) - 0.4))
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.minorticks_off()
+    axes.axvspan(1 - _CLOSE, 1 + _CLOSE, color=GRID, zorder=0.5, linewidth=0)
+    axes.axvline(1.0, color=INK, linewidth=0.8, zorder=0.8)
+    axes.set_yticks(range(len(names)), names, fontsize=8)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.set(title="By source: rows and median error", xlabel="predicted / measured; a bar marks the median")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -72,12 +72,19 @@ def new_figure(width: float = 8.0, height: float = 4.5) -> tuple[Figure, Any]:
 
     The figure belongs to no window and to no global list, so nothing has to be closed.
     """
+    figure, panels = new_panels(width, height, ratios=(1.0,))
+    return figure, panels[0]
+
+
+def new_panels(width: float, height: float, *, ratios: Sequence[float]) -> tuple[Figure, tuple[Any, ...]]:
+    """Return an empty figure with axes side by side, their widths in the given ratios; else as :func:`new_figure`."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure as NewFigure
 
     figure = NewFigure(figsize=(width, height))
     FigureCanvasAgg(figure)
-    return figure, figure.subplots()
+    panels = figure.subplots(1, len(ratios), squeeze=False, width_ratios=list(ratios))
+    return figure, tuple(panels[0])
 
 
 def color_of(kind: str) -> str:

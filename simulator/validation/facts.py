@@ -125,13 +125,16 @@ def demand_of(row: Mapping[str, str], context: float) -> Demand:
     Raises:
         InputError: the model is not known, or its facts do not say what one sample costs.
     """
-    model = load_model(row.get("model_id", "") or "")
+    model = load_model(row.get("model_id", ""))
+    if isinstance(model, Transformer):
+        return _transformer_demand(model, context)
     if isinstance(model, ForwardFacts):
         size = row.get("image_size_px", "")
         macs = model.macs_at(int(float(size)) if size and model.image_size else None)
-        held = model.parameters or 0.0
-        return Demand(flop=2.0 * macs, parameters=held, active_parameters=held, kv_elements=0.0, by_token=False)
-    return _transformer_demand(model, context)
+    else:
+        macs = model.macs
+    held = float(model.parameters or 0.0)
+    return Demand(flop=2.0 * macs, parameters=held, active_parameters=held, kv_elements=0.0, by_token=False)
 
 
 def _transformer_demand(model: Transformer, context: float) -> Demand:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from simulator.validation.score import Group, Scored
@@ -61,15 +61,3 @@ def reasons_of(scored: Iterable[Scored]) -> list[tuple[str, int]]:
 def group_lines(groups: Iterable[Group]) -> list[Line]:
     """Return the groups as lines, cells in the order of :data:`GROUP_COLUMNS`."""
     return [tuple(getattr(group, column) for column in GROUP_COLUMNS) for group in groups]
-
-
-def markdown(columns: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
-    """Return a Markdown table; fractions are printed at three digits, None as a dash."""
-    head = [f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
-    return "\n".join(head + [f"| {' | '.join(map(_cell, line))} |" for line in lines]) + "\n"
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.3f}" if isinstance(value, float) else str(value).replace("|", "\\|")
