@@ -88,7 +88,7 @@ EXAMPLES: Final[dict[str, str]] = {
     "distance": "80 km",
 }
 
-_NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+_NUMBER: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _MENDS: Final = {"bps": "b/s", "Bps": "B/s", "FLOPS": "FLOP/s", "FLOPs": "FLOP/s", "TOPS": "TOP/s", "OPS": "OP/s"}
 
 

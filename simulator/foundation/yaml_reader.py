@@ -210,9 +210,10 @@ class _Composer:
         if not _FLOAT.fullmatch(text):
             return text
         number = float(text)
-        if not math.isfinite(number) or (_INTEGER.fullmatch(text) and abs(number) > MAX_MAGNITUDE):
+        whole = _INTEGER.fullmatch(text) is not None
+        if not math.isfinite(number) or (whole and abs(int(text)) > MAX_MAGNITUDE):
             raise self._error(event, f"{text:.40} is out of range.")
-        return int(text) if _INTEGER.fullmatch(text) else number
+        return int(text) if whole else number
 
     def _error(self, event: Any, message: str) -> InputError:
         mark = event.start_mark
