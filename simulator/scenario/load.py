@@ -15,7 +15,7 @@ from simulator.foundation.schema import validate
 from simulator.foundation.yaml_reader import Document, read_yaml
 from simulator.profiles.catalogue import Catalogue, load_catalogue
 from simulator.scenario.events import Event, event_from
-from simulator.scenario.hardware import fabric_from, groups_from
+from simulator.scenario.hardware import cluster_from, fabric_from, groups_from
 from simulator.scenario.kinds import Context, placed
 from simulator.scenario.overrides import Override, apply_overrides, blamed, parse_override
 from simulator.scenario.paths import file_beside, folder_beside
@@ -73,9 +73,11 @@ def _resolve(path: Path, document: Document, file: ScenarioFile, assigned: Seque
     with problems.collect():
         groups = groups_from(file.cluster, catalogue, root)
     with problems.collect():
-        fabric = fabric_from(file.cluster.fabric, catalogue, root)
+        fabric = fabric_from(file.cluster, catalogue, root)
     models = _models(path, document, file, problems)
     problems.tell()
+    with problems.collect():
+        cluster = cluster_from(groups, fabric, catalogue, file.name, root)
     devices = sum(group.devices for group in groups)
     workloads = _workloads(document, file, models, devices, problems)
     events = _events(document, file, devices, problems)
@@ -89,7 +91,7 @@ def _resolve(path: Path, document: Document, file: ScenarioFile, assigned: Seque
         sha256=hashlib.sha256(canonical_json(document.data).encode()).hexdigest(),
         catalogue=catalogue,
         groups=groups,
-        fabric=fabric,
+        cluster=cluster,
         models=models,
         workloads=workloads,
         plan=plan_from(file.plan),

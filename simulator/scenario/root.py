@@ -12,7 +12,7 @@ from pydantic import Field
 from simulator.foundation.schema import Name, StrictModel
 from simulator.profiles.catalogue import Catalogue
 from simulator.scenario.events import Event, EventFile
-from simulator.scenario.hardware import ClusterFile, Fabric, NodeGroup
+from simulator.scenario.hardware import ClusterFile, NodeGroup
 from simulator.scenario.wishes import (
     PlanFile,
     PlanWishes,
@@ -24,6 +24,7 @@ from simulator.scenario.wishes import (
     SloFile,
 )
 from simulator.scenario.workloads import WorkloadFile
+from simulator.topology import Cluster
 from simulator.workload.models.files import Architecture
 
 
@@ -55,7 +56,8 @@ class Scenario:
         overrides: what ``--set`` changed, as written.
         resolved: the file's data after the overrides; loading it again asks the same question.
         sha256: of ``resolved``.
-        groups: the machines.
+        groups: the machines, in the order of the file.
+        cluster: the machines wired.
         workloads: in the order of the file; each has an ``id``.
     """
 
@@ -67,7 +69,7 @@ class Scenario:
     sha256: str
     catalogue: Catalogue
     groups: tuple[NodeGroup, ...]
-    fabric: Fabric
+    cluster: Cluster
     models: Mapping[str, Architecture]
     workloads: tuple[Any, ...]
     plan: PlanWishes
