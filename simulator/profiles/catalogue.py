@@ -181,18 +181,22 @@ def shipped_root() -> Path:
     return shipped("hardware_profiles")
 
 
-def load_catalogue(path: str | Path | None = None) -> Catalogue:
-    """Return the catalogue: the shipped parts, and those at ``path``, which come first.
+def load_catalogue(*paths: str | Path | None) -> Catalogue:
+    """Return the catalogue: the shipped parts, and those at ``paths``, which come first, later ones before earlier.
 
     Args:
-        path: a folder with ``devices/``, ``links/``, ``nodes/``, ``storage/``, ``prices/`` or with files that say
-            what they are by their key ``part``; or one such file.
+        paths: folders with files that say what they are by their key ``part``, in any sub-folders; or such files.
+            None is left out.
 
     Raises:
-        InputError: there is nothing at ``path``, or a file there does not say what it is.
+        InputError: there is nothing at a path, or a file there does not say what it is.
     """
     shipped_paths = _shipped_paths()
-    own = _own_paths(Path(path)) if path is not None else {kind.shelf: {} for kind in PART_KINDS}
+    own: dict[str, dict[str, Path]] = {kind.shelf: {} for kind in PART_KINDS}
+    for path in paths:
+        if path is not None:
+            for file in _own_files(Path(path)):
+                own[kind_of_file(file).shelf][file.stem] = file
     return Catalogue(**{kind.shelf: Shelf(kind, shipped_paths[kind.shelf], own[kind.shelf]) for kind in PART_KINDS})
 
 
@@ -206,13 +210,10 @@ def _yaml_below(folder: Path) -> list[Path]:
     return sorted(folder.rglob("*.yaml"))
 
 
-def _own_paths(path: Path) -> dict[str, dict[str, Path]]:
+def _own_files(path: Path) -> list[Path]:
     if not path.exists():
         raise InputError("no such file or folder; name one with parts in it.", place=Place(file=str(path)))
-    own: dict[str, dict[str, Path]] = {kind.shelf: {} for kind in PART_KINDS}
     files = _yaml_below(path) if path.is_dir() else [path]
     if not files:
         raise InputError("this folder holds no .yaml file.", place=Place(file=str(path)))
-    for file in files:
-        own[kind_of_file(file).shelf][file.stem] = file
-    return own
+    return files

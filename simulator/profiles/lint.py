@@ -5,7 +5,7 @@ Each check is a small function that yields problems; ``rackcast hw lint`` and th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 from simulator.foundation.errors import InputError
 from simulator.foundation.units import GIBI, GIGA, TERA, show
-from simulator.profiles.catalogue import PART_KINDS, Catalogue, Shelf, kind_of_file, load_part, spelling
+from simulator.profiles.catalogue import PART_KINDS, Catalogue, Shelf, kind_of_file, load_catalogue, load_part, spelling
 from simulator.profiles.device import Device
 from simulator.profiles.link import Link
 from simulator.profiles.node import Node
@@ -54,7 +54,7 @@ class Problem:
     file: str
 
     def __str__(self) -> str:
-        return f"{self.file}: {self.key}: {self.message}"
+        return ": ".join(text for text in (self.file, self.key, self.message) if text)
 
 
 Found = Iterator[tuple[str, str]]  # key, message
@@ -221,14 +221,20 @@ def lint_part(kind: str, part: Any, catalogue: Catalogue, file: str) -> list[Pro
     return [Problem(part=kind, name=part.name, key=key, message=message, file=file) for key, message in found]
 
 
-def lint_file(path: Path, catalogue: Catalogue) -> list[Problem]:
-    """Return every problem of a user's file, those that keep it from loading included."""
-    try:
-        kind = kind_of_file(path)
-        part = load_part(kind, path)
-    except InputError as error:
-        return [Problem(part="file", name=path.stem, key="", message=str(error), file=str(path))]
-    return lint_part(kind.part, part, catalogue, str(path))
+def lint_files(paths: Sequence[Path]) -> list[Problem]:
+    """Return every problem of users' files, those that keep them from loading included; they may name each other."""
+    parts: list[tuple[str, Any, Path]] = []
+    problems: list[Problem] = []
+    for path in paths:
+        try:
+            kind = kind_of_file(path)
+            parts.append((kind.part, load_part(kind, path), path))
+        except InputError as error:
+            problems.append(Problem(part="file", name=path.stem, key="", message=str(error), file=""))
+    catalogue = load_catalogue(*(path for _, _, path in parts))
+    for kind_name, part, path in parts:
+        problems.extend(lint_part(kind_name, part, catalogue, str(path)))
+    return problems
 
 
 def lint_catalogue(catalogue: Catalogue) -> list[Problem]:
