@@ -12,13 +12,14 @@ from simulator.foundation.errors import InputError
 from simulator.foundation.schema import Name, StrictModel, validate
 from simulator.foundation.yaml_reader import read_yaml
 from simulator.workload.models.facts import ForwardFacts, SizedCost
+from simulator.workload.models.networks.network import Network, NetworkRecipe
 from simulator.workload.models.transformer import Experts, LatentAttention, Recurrence, Transformer
 
 Width = Annotated[int, Field(ge=1, le=10**9)]
 Amount = Annotated[int, Field(ge=0, le=10**14)]
 Positive = Annotated[float, Field(gt=0.0, le=1e18, strict=False)]
 Tolerance = Annotated[float, Field(ge=0.0, le=1.0, strict=False)]
-Architecture = Transformer | ForwardFacts
+Architecture = Transformer | ForwardFacts | Network
 
 
 class SourceText(StrictModel):
@@ -153,6 +154,14 @@ class ForwardText(StrictModel):
     other_sizes: tuple[SizedCostText, ...] = Field(default=(), strict=False)
 
 
+class NetworkText(StrictModel):
+    """A network built layer by layer: ``rackcast model show`` and the family's docstring explain its options."""
+
+    family: str
+    size: Width = Field(description="size of one sample: pixels along an edge, frames or tokens, by family")
+    options: dict[str, int | float | bool | str] = Field(default_factory=dict)
+
+
 class ModelText(StrictModel):
     """One model: what it is called, what it is, and who says so."""
 
@@ -166,11 +175,14 @@ class ModelText(StrictModel):
     published: PublishedText = PublishedText()
     transformer: TransformerText | None = None
     forward: ForwardText | None = None
+    network: NetworkText | None = None
 
     @model_validator(mode="after")
     def _says_what_it_is(self) -> ModelText:
-        if self.transformer is None and self.forward is None:
-            raise ValueError("a model needs 'transformer' (its shape) or 'forward' (what one sample costs).")
+        if self.transformer is None and self.forward is None and self.network is None:
+            raise ValueError(
+                "a model needs 'transformer' (its shape), 'forward' (what one sample costs) or 'network' (its layers)."
+            )
         return self
 
 
@@ -200,13 +212,16 @@ class ModelFile:
     published: Published
     transformer: Transformer | None
     forward: ForwardFacts | None
+    network: NetworkRecipe | None
 
     @property
     def architecture(self) -> Architecture:
-        """The shape if it is known, else the facts of one forward pass."""
+        """The shape if it is known, else the published cost of one forward pass, else the layers."""
         known = self.transformer or self.forward
-        assert known is not None
-        return known
+        if known is not None:
+            return known
+        assert self.network is not None
+        return self.network.build()
 
 
 def read_model(path: str | Path) -> ModelFile:
@@ -234,7 +249,15 @@ def _handed_over(text: ModelText, shape: Transformer | None) -> ModelFile:
         published=Published(**dict(text.published)),
         transformer=shape,
         forward=_forward(text),
+        network=_network(text),
     )
+
+
+def _network(text: ModelText) -> NetworkRecipe | None:
+    if text.network is None:
+        return None
+    return NetworkRecipe(name=text.name, family=text.network.family, size=text.network.size,
+                         options=tuple(sorted(text.network.options.items())))  # fmt: skip
 
 
 def _forward(text: ModelText) -> ForwardFacts | None:
@@ -246,3 +269,22 @@ def _forward(text: ModelText) -> ForwardFacts | None:
                         parameters=text.published.parameters, **forward)  # fmt: skip
 
 
+def shape_keys(model: Transformer) -> dict[str, Any]:
+    """Return the keys under ``transformer:`` that describe a shape, those with their default value left out."""
+    needed = {field for field, info in TransformerText.model_fields.items() if info.is_required()}
+    return {
+        field: _part_keys(value) if isinstance(value, (Experts, LatentAttention, Recurrence)) else value
+        for field, info in TransformerText.model_fields.items()
+        if (value := getattr(model, field)) != info.default or field in needed
+    }
+
+
+def _part_keys(part: Experts | LatentAttention | Recurrence) -> dict[str, Any]:
+    texts: dict[type, type[StrictModel]] = {
+        Experts: ExpertsText,
+        LatentAttention: LatentText,
+        Recurrence: RecurrenceText,
+    }
+    fields = texts[type(part)].model_fields
+    return {field: value for field, info in fields.items()
+            if (value := getattr(part, field)) != info.default or info.is_required()}  # fmt: skip

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from simulator.foundation.errors import InputError, Place, UnknownName
 from simulator.workload.models.files import Architecture, ModelFile, read_model
+from simulator.workload.models.networks.network import Network
 
 _BESIDE_PACKAGE = ("_data/scenarios/models", "../scenarios/models")  # in a wheel; in a checkout or editable install
 _SEPARATORS = re.compile(r"[\s_/]+")
@@ -31,7 +32,7 @@ class ModelLibrary(Mapping[str, ModelFile]):
     """
 
     def __init__(self, folder: Path) -> None:
-        self._paths = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+        self._paths = {path.stem: path for path in sorted(folder.glob("*.yaml"), key=lambda path: path.stem)}
         self._read = lru_cache(maxsize=None)(read_model)
 
     def __getitem__(self, name: str) -> ModelFile:
@@ -89,8 +90,24 @@ def find_model(name_or_path: str | Path) -> ModelFile:
 
 
 def load_model(name_or_path: str | Path) -> Architecture:
-    """Return the architecture of a model: a ``Transformer``, or what is known of one forward pass.
+    """Return the architecture of a model: a ``Transformer``, the cost of one forward pass, or a network's layers.
 
     Raises as :func:`find_model` does.
     """
     return find_model(name_or_path).architecture
+
+
+def load_network(name_or_path: str | Path, size: int | None = None) -> Network:
+    """Return a model's layers for samples of ``size`` (None: the size in its file).
+
+    Raises:
+        InputError: no layers are known of the model; else as :func:`find_model`.
+    """
+    model = find_model(name_or_path)
+    if model.network is None:
+        raise InputError(f"model {model.name!r} has no layers in its file, only {_known_by(model)}.")
+    return model.network.build(size)
+
+
+def _known_by(model: ModelFile) -> str:
+    return "a transformer's shape" if model.transformer is not None else "the cost of one forward pass"

@@ -28,10 +28,15 @@ class Parameters:
     other: int
     idle_experts: int  # routed expert parameters that one token does not visit; part of ``experts``
 
+    def parts(self) -> list[tuple[str, int]]:
+        """Return the parts that are not empty, in the order of the fields; they add up to ``total``."""
+        named = [(field.name, int(getattr(self, field.name))) for field in fields(self) if field.name != "idle_experts"]
+        return [(name, count) for name, count in named if count]
+
     @property
     def total(self) -> int:
         """All parameters."""
-        return sum(getattr(self, field.name) for field in fields(self) if field.name != "idle_experts")
+        return sum(count for _, count in self.parts())
 
     @property
     def active(self) -> int:

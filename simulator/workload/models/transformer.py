@@ -175,7 +175,7 @@ def _check_layers(model: Transformer) -> None:
     experts = model.experts
     if experts is not None:
         _require(model, 1 <= experts.active <= experts.count,
-                 f"experts.active ({experts.active}) must lie between 1 and experts.count ({experts.count})")  # fmt: skip
+                 f"experts.active ({experts.active}) must lie between 1 and count ({experts.count})")  # fmt: skip
         _require(model, 0 <= experts.dense_layers <= model.feed_forward_layers,
                  "experts.dense_layers must lie between 0 and the layers that hold an FFN")  # fmt: skip
         _require(model, experts.dense_layers == 0 or model.ffn > 0, "ffn is needed by the dense layers")

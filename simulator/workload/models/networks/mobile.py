@@ -1,0 +1,140 @@
+"""MobileNet and EfficientNet: depthwise convolutions between narrow 1x1 ones."""
+
+from __future__ import annotations
+
+import math
+
+from simulator.foundation.errors import InputError
+from simulator.workload.models.networks.canvas import Canvas
+from simulator.workload.models.networks.network import FAMILIES
+
+
+def _rounded(channels: float, divisor: int = 8) -> int:
+    """Return a multiple of 8 near ``channels``, not more than a tenth below it (the rule of the published networks)."""
+    near = max(divisor, int(channels + divisor / 2) // divisor * divisor)
+    return near + divisor if near < 0.9 * channels else near
+
+
+def _inverted(
+    canvas: Canvas,
+    out: int,
+    *,
+    kernel: int,
+    stride: int,
+    inner: int,
+    act: str,
+    squeeze: int = 0,
+    squeeze_act: str = "relu",
+) -> None:
+    """Draw an inverted residual: widen, filter each channel, narrow; ``squeeze`` is the width of the excitation."""
+    entering = canvas.channels
+    if inner != entering:
+        canvas.conv(inner, 1, act=act, name="expand")
+    canvas.conv(inner, kernel, stride=stride, groups=inner, act=act, name="depthwise")
+    if squeeze:
+        canvas.squeeze(squeeze, act=squeeze_act)
+    canvas.conv(out, 1, act=None, name="project")
+    if stride == 1 and entering == out:
+        canvas.add()
+
+
+@FAMILIES.register("mobilenet-v1")
+def mobilenet_v1(size: int, *, width: float = 1.0, classes: int = 1000) -> Canvas:
+    """Draw MobileNet (Howard et al. 2017, arXiv:1704.04861) for images of ``size`` pixels along an edge."""
+    canvas = Canvas(3, (size, size))
+    canvas.conv(_rounded(32 * width), 3, stride=2)
+    for out, stride in (
+        (64, 1),
+        (128, 2),
+        (128, 1),
+        (256, 2),
+        (256, 1),
+        (512, 2),
+        *[(512, 1)] * 5,
+        (1024, 2),
+        (1024, 1),
+    ):
+        canvas.conv(canvas.channels, 3, stride=stride, groups=canvas.channels, name="depthwise")
+        canvas.conv(_rounded(out * width), 1)
+    canvas.global_pool()
+    canvas.linear(classes)
+    return canvas
+
+
+@FAMILIES.register("mobilenet-v2")
+def mobilenet_v2(size: int, *, width: float = 1.0, classes: int = 1000) -> Canvas:
+    """Draw MobileNetV2 (Sandler et al. 2018, arXiv:1801.04381) for images of ``size`` pixels along an edge."""
+    canvas = Canvas(3, (size, size))
+    canvas.conv(_rounded(32 * width), 3, stride=2)
+    plan = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
+    for expansion, out, count, first in plan:
+        for index in range(count):
+            _inverted(canvas, _rounded(out * width), kernel=3, stride=1 if index else first,
+                      inner=canvas.channels * expansion, act="relu")  # fmt: skip
+    canvas.conv(_rounded(1280 * max(1.0, width)), 1)
+    canvas.global_pool()
+    canvas.linear(classes)
+    return canvas
+
+
+_V3 = {
+    "large": (
+        ((3, 16, 16, 0, "relu", 1), (3, 64, 24, 0, "relu", 2), (3, 72, 24, 0, "relu", 1), (5, 72, 40, 1, "relu", 2),
+         (5, 120, 40, 1, "relu", 1), (5, 120, 40, 1, "relu", 1), (3, 240, 80, 0, "hard-swish", 2),
+         (3, 200, 80, 0, "hard-swish", 1), (3, 184, 80, 0, "hard-swish", 1), (3, 184, 80, 0, "hard-swish", 1),
+         (3, 480, 112, 1, "hard-swish", 1), (3, 672, 112, 1, "hard-swish", 1), (5, 672, 160, 1, "hard-swish", 2),
+         (5, 960, 160, 1, "hard-swish", 1), (5, 960, 160, 1, "hard-swish", 1)), 960, 1280),
+    "small": (
+        ((3, 16, 16, 1, "relu", 2), (3, 72, 24, 0, "relu", 2), (3, 88, 24, 0, "relu", 1),
+         (5, 96, 40, 1, "hard-swish", 2), (5, 240, 40, 1, "hard-swish", 1), (5, 240, 40, 1, "hard-swish", 1), (5, 120, 48, 1, "hard-swish", 1),
+         (5, 144, 48, 1, "hard-swish", 1), (5, 288, 96, 1, "hard-swish", 2), (5, 576, 96, 1, "hard-swish", 1),
+         (5, 576, 96, 1, "hard-swish", 1)), 576, 1024),
+}  # fmt: skip
+
+
+@FAMILIES.register("mobilenet-v3")
+def mobilenet_v3(size: int, *, variant: str, classes: int = 1000) -> Canvas:
+    """Draw MobileNetV3 large or small (Howard et al. 2019, arXiv:1905.02244), ``size`` pixels along an edge."""
+    if variant not in _V3:
+        raise InputError(f"no MobileNetV3 {variant!r}. Known: {', '.join(_V3)}.")
+    blocks, last, hidden = _V3[variant]
+    canvas = Canvas(3, (size, size))
+    canvas.conv(16, 3, stride=2, act="hard-swish")
+    for kernel, inner, out, excited, act, stride in blocks:
+        _inverted(canvas, out, kernel=kernel, stride=stride, inner=inner, act=act,
+                  squeeze=_rounded(inner / 4) if excited else 0)  # fmt: skip
+    canvas.conv(last, 1, act="hard-swish")
+    canvas.global_pool()
+    canvas.linear(hidden, act="hard-swish")
+    canvas.linear(classes)
+    return canvas
+
+
+_EFFICIENT = {0: (1.0, 1.0), 1: (1.0, 1.1), 2: (1.1, 1.2), 3: (1.2, 1.4), 4: (1.4, 1.8), 5: (1.6, 2.2), 6: (1.8, 2.6),
+              7: (2.0, 3.1)}  # fmt: skip
+
+
+@FAMILIES.register("efficientnet")
+def efficientnet(size: int, *, variant: int, wide_squeeze: bool = False, classes: int = 1000) -> Canvas:
+    """Draw EfficientNet B0 to B7 (Tan & Le 2019, arXiv:1905.11946) for images of ``size`` pixels along an edge.
+
+    Args:
+        wide_squeeze: excitations a quarter of the widened channels wide, instead of a quarter of the entering ones.
+    """
+    if variant not in _EFFICIENT:
+        raise InputError(f"no EfficientNet B{variant}. Known: B0 to B7.")
+    width, depth = _EFFICIENT[variant]
+    canvas = Canvas(3, (size, size))
+    canvas.conv(_rounded(32 * width), 3, stride=2, act="swish")
+    plan = ((1, 16, 1, 1, 3), (6, 24, 2, 2, 3), (6, 40, 2, 2, 5), (6, 80, 3, 2, 3), (6, 112, 3, 1, 5), 
+            (6, 192, 4, 2, 5), (6, 320, 1, 1, 3))  # fmt: skip
+    for expansion, out, count, first, kernel in plan:
+        for index in range(math.ceil(count * depth)):
+            inner = canvas.channels * expansion
+            excited = max(1, (inner if wide_squeeze else canvas.channels) // 4)
+            _inverted(canvas, _rounded(out * width), kernel=kernel, stride=1 if index else first, inner=inner,
+                      act="swish", squeeze=excited, squeeze_act="swish")  # fmt: skip
+    canvas.conv(_rounded(1280 * width), 1, act="swish")
+    canvas.global_pool()
+    canvas.linear(classes)
+    return canvas

@@ -1,0 +1,150 @@
+"""What a layer and a network are: work, traffic, parameters and stored activations of one sample."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Final
+
+from simulator.foundation.errors import InputError, suggestion
+from simulator.foundation.registry import Registry
+from simulator.workload.operators import Block, Elementwise, Gemm
+
+if TYPE_CHECKING:
+    from simulator.workload.models.networks.canvas import Canvas
+
+Option = int | float | str | bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """One operator of one sample's forward pass.
+
+    A convolution is the matrix product of its im2col form: ``rows`` output positions (times groups), k inputs under the
+    kernel, n output channels of one group. ``outputs`` counts what convolutions and matrix products write, in elements;
+    it is 0 for what moves memory only. ``steps`` above 1 marks a sequential scan: so many products, each of which waits
+    for the one before.
+    """
+
+    name: str
+    kind: str  # convolution, matmul, attention, recurrence, norm, activation, pool, add, concat, gather, other
+    operator: Gemm | Elementwise
+    parameters: int = 0
+    outputs: int = 0
+    groups: int = 1
+    steps: int = 1
+
+    @property
+    def macs(self) -> float:
+        """Multiply-adds of one sample's forward pass."""
+        if isinstance(self.operator, Elementwise):
+            return 0.0
+        return self.operator.rows * self.operator.k * self.operator.n * self.operator.repeats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """An embedding table: what a mapping may shard by rows, by columns or whole."""
+
+    name: str
+    rows: int
+    width: int
+    lookups: float  # rows read per sample
+
+    @property
+    def parameters(self) -> int:
+        """Learned numbers."""
+        return self.rows * self.width
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """A network for samples of one size: its layers in order, and its embedding tables."""
+
+    name: str
+    family: str
+    size: int
+    layers: tuple[Layer, ...]
+    tables: tuple[Table, ...] = ()
+
+    @property
+    def parameters(self) -> int:
+        """Learned numbers, tables included."""
+        return sum(layer.parameters for layer in self.layers) + sum(table.parameters for table in self.tables)
+
+    @property
+    def macs(self) -> float:
+        """Multiply-adds of one sample's forward pass; FLOP are twice as many."""
+        return sum(layer.macs for layer in self.layers)
+
+    @property
+    def activations(self) -> int:
+        """Outputs of convolutions and matrix products of one sample, in elements."""
+        return sum(layer.outputs for layer in self.layers)
+
+    @property
+    def steps(self) -> int:
+        """Products that wait for each other because of recurrences; 0 without any."""
+        return sum(layer.steps for layer in self.layers if layer.steps > 1)
+
+    def parameters_by_kind(self) -> list[tuple[str, int]]:
+        """Return the parameters by kind of layer, tables last; kinds without parameters are left out."""
+        counts: dict[str, int] = {}
+        for layer in self.layers:
+            counts[layer.kind] = counts.get(layer.kind, 0) + layer.parameters
+        counts["tables"] = sum(table.parameters for table in self.tables)
+        return [(kind, count) for kind, count in counts.items() if count]
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the layers as operator blocks; runs of equal layers are one block with a count."""
+        for operator, run in groupby(self.layers, key=lambda layer: layer.operator):
+            count = sum(1 for _ in run)
+            yield Block(name=operator.name, count=count, operators=(operator,), tensor_collectives=0)
+
+
+#: family of networks -> the function that draws one on a canvas for samples of ``size``
+FAMILIES: Final[Registry[Callable[..., Canvas]]] = Registry("family of networks")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkRecipe:
+    """How to build a network: its family, the options of the family, and the size of a sample.
+
+    What ``size`` counts (pixels along an edge, frames, tokens) is said by the family's function.
+    """
+
+    name: str
+    family: str
+    size: int
+    options: tuple[tuple[str, Option], ...] = ()
+
+    def build(self, size: int | None = None) -> Network:
+        """Build the layers for samples of ``size`` (None: the recipe's own).
+
+        Raises:
+            UnknownName: no such family.
+            InputError: an option the family does not have, one it needs, or a value it cannot build.
+        """
+        from simulator.workload.models.networks import families
+
+        assert families.MODULES, "importing the families registers them"
+        draw = FAMILIES[self.family]
+        self._check(draw)
+        asked = self.size if size is None else size
+        if asked < 1:
+            raise InputError(f"network {self.name!r}: a sample of size {asked} cannot be; it must be at least 1.")
+        canvas = draw(asked, **dict(self.options))
+        return Network(name=self.name, family=self.family, size=asked, layers=tuple(canvas.layers),
+                       tables=tuple(canvas.tables))  # fmt: skip
+
+    def _check(self, draw: Callable[..., Canvas]) -> None:
+        known = dict(list(inspect.signature(draw).parameters.items())[1:])
+        given = dict(self.options)
+        for option in given:
+            if option not in known:
+                raise InputError(f"network {self.name!r}: no option {option!r}.{suggestion(option, known)}")
+        for option, parameter in known.items():
+            if parameter.default is inspect.Parameter.empty and option not in given:
+                raise InputError(f"network {self.name!r}: family {self.family!r} needs the option {option!r}.")
