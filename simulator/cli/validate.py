@@ -102,11 +102,11 @@ def _group_cell(group: Any, column: str) -> object:
         return _error(value)
     if column == "within_20pct":
         return _percent(value)
-    return f"{value:+.1%}" if column == "bias" and value is not None else value
+    return output.Styled(text=f"{value:+.1%}", style="") if column == "bias" and value is not None else value
 
 
-def _percent(value: float | None) -> str | None:
-    return None if value is None else f"{value:.1%}"
+def _percent(value: float | None) -> object:
+    return None if value is None else output.Styled(text=f"{value:.1%}", style="")
 
 
 def _error(value: float | None) -> object:
@@ -154,9 +154,11 @@ def _sentences(report: Report, cross: Cross | None) -> list[str]:
 def _cross_sentences(cross: Cross) -> list[str]:
     said = []
     if cross.fields:
-        out, within = _percent(cross.median_ape) or "-", _percent(cross.in_sample_median_ape) or "-"
+        out, inside = (
+            "-" if figure is None else f"{figure:.1%}" for figure in (cross.median_ape, cross.in_sample_median_ape)
+        )
         said.append(f"Left out in turn ({cross.sources} sources of {', '.join(cross.fields)}): headline {out}, "
-                    f"in sample {within}.")  # fmt: skip
+                    f"in sample {inside}.")  # fmt: skip
     if cross.without_refit:
         said.append(f"No constants to refit for {', '.join(cross.without_refit)}: these rows are not cross-validated.")
     return said

@@ -1,8 +1,9 @@
 """Who predicts which row, and how one is refitted.
 
 A predictor is a module of this room with a function ``(row, catalogue) -> Prediction``; ``row`` is the mapping from
-column to text. A module whose constants can be fitted also has ``refit(rows, catalogue) -> constants``; its predicting
-function then takes these as ``constants=``, and ``rackcast validate --cross`` can leave sources out.
+column to text. If its constants can be fitted, the module, or one beside it named ``<field>_fit``, has
+``refit(rows, catalogue) -> constants``; the predicting function then takes these as ``constants=``, and
+``rackcast validate --cross`` can leave sources out.
 """
 
 from __future__ import annotations
@@ -53,8 +54,10 @@ def predictor_of(field: str) -> Predictor:
     if importlib.util.find_spec(name) is None:
         return Predictor(field=field, predict=partial(_nobody, field), refit=None)
     module = importlib.import_module(name)
+    beside = f"{name}_fit"
+    fitting = importlib.import_module(beside) if importlib.util.find_spec(beside) else module
     predict: Any = getattr(module, function)
-    fit: Any = getattr(module, "refit", None)
+    fit: Any = getattr(fitting, "refit", None)
     return Predictor(field=field, predict=predict, refit=None if fit is None else _refitting(predict, fit))
 
 
