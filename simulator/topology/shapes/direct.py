@@ -1,0 +1,59 @@
+"""What the shapes without switches share: ends that are joined to ends."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+
+from simulator.topology.wiring import Hop, Level, LinkClass, Vertex, Wiring
+
+
+class Direct(Wiring):
+    """Ends joined by links of their own; an end forwards what is not for it."""
+
+    @abstractmethod
+    def neighbours(self, end: int) -> tuple[tuple[int, float], ...]:
+        """Return the ends that one end is joined to and the capacity of each bundle, in order of their numbers."""
+
+    @abstractmethod
+    def next_end(self, source: int, target: int, pick: int) -> int:
+        """Return the neighbour of ``source`` on a shortest path to ``target``."""
+
+    def levels(self) -> tuple[Level, ...]:
+        share = self.share()
+        return (Level(self.ends.name or self.shape, self.ends.count, share, share, self.ends.latency),)
+
+    def share(self) -> float:
+        """Return the bytes/s per direction that an end sends to all its neighbours together."""
+        return self.ends.bandwidth
+
+    def switches(self) -> dict[str, int]:
+        return {}
+
+    def link_classes(self) -> tuple[LinkClass, ...]:
+        found: dict[float, int] = {}
+        for hop in self.links():
+            found[hop.capacity] = found.get(hop.capacity, 0) + 1
+        name = self.ends.name or self.shape
+        return tuple(LinkClass(name, found[capacity], capacity, self.ends.latency) for capacity in sorted(found))
+
+    def links(self) -> Iterator[Hop]:
+        for end in range(self.ends.count):
+            for other, capacity in self.neighbours(end):
+                if other > end:
+                    yield Hop(Vertex("end", end, 0), Vertex("end", other, 0), capacity, self.ends.latency)
+
+    def route(self, source: Vertex, target: Vertex, pick: int) -> tuple[Hop, ...]:
+        hops, here = [], source.domain
+        while here != target.domain:
+            ahead = self.next_end(here, target.domain, pick)
+            capacity = dict(self.neighbours(here))[ahead]
+            hops.append(Hop(Vertex("end", here, 0), Vertex("end", ahead, 0), capacity, self.ends.latency))
+            here = ahead
+        return tuple(hops)
+
+    def way_out(self, source: Vertex, pick: int) -> tuple[Hop, ...]:
+        return ()
+
+    def gates(self) -> tuple[Vertex, ...]:
+        return tuple(Vertex("end", end, 0) for end in range(self.ends.count))
