@@ -34,7 +34,8 @@ def lower_bound(operation: str, size: Any, over: Reach) -> Array:
     """Return seconds that no algorithm without reduction in the switch can beat, on ideal wires.
 
     The larger of: the bytes that must leave each rank over all the wires it has, those that must leave each domain
-    over the tier that leaves it, and ``log2 p`` steps of the least latency (one where every rank may write to all others at once).
+    over the tier that leaves it, and ``log2 p`` steps of the least latency (one step where every rank may write to all
+    others at once).
 
     Source: Chan et al. 2007, doi:10.1002/cpe.1206, section 3.
     """

@@ -23,8 +23,8 @@ Library = Literal["nccl", "rccl", "xla", "mpi"]
 Origin = Literal["fitted", "assumed", "ideal"]
 
 _FILE: Final = Path("efficiency") / "network.yaml"
-_Ratio = Annotated[float, Field(gt=0.0, le=2.0, strict=False)]
-_Weight = Annotated[float, Field(ge=0.0, le=2.0, strict=False)]
+_Ratio = Annotated[float, Field(gt=0.0, le=2.0)]
+_Weight = Annotated[float, Field(ge=0.0, le=2.0)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +34,9 @@ class Fabric:
     name: str = "ideal"
     library: Library = "nccl"  # whose habits choose the algorithm
     launch: float = 0.0  # starting and ending a collective's kernel on this kind of device
-    hop_ll: float = 0.0  # one step of a ring or tree, low-latency protocol (8 B flags)
-    hop_ll128: float = 0.0  # the same, 128-byte protocol
-    hop_simple: float = 0.0  # the same, whole chunks
+    hop: float = 0.0  # one step of a ring or tree, low-latency protocol (8 B flags)
+    extra_ll128: float = 0.0  # what the 128-byte protocol takes longer for one step
+    extra_simple: float = 0.0  # what whole chunks take longer for one step
     message_ll: float = 0.0  # starting a point-to-point exchange of small messages
     message_simple: float = 0.0  # the same above the threshold of the low-latency protocol
     peer: float = 0.0  # each further peer of an exchange
@@ -51,7 +51,6 @@ class Fabric:
     direct_fraction: float = 1.0  # share of the datasheet rate of such reads
     expert_launch: float = 0.0  # low-latency dispatch or combine of mixture-of-experts tokens
     expert_setup: float = 0.0  # the same for the high-throughput kernels (counting, notification)
-    expert_token: float = 0.0  # per token of a low-latency dispatch or combine
     expert_fraction: float = 1.0  # share of the datasheet rate of the low-latency kernels
     expert_bulk_fraction: float = 1.0  # share of the datasheet rate of the high-throughput kernels
     assumed: frozenset[str] = frozenset()  # constants that were not measured on this class
@@ -75,9 +74,9 @@ CONSTANTS: Final = tuple(
 
 class _Constants(StrictModel):
     launch: Seconds | None = None
-    hop_ll: Seconds | None = None
-    hop_ll128: Seconds | None = None
-    hop_simple: Seconds | None = None
+    hop: Seconds | None = None
+    extra_ll128: Seconds | None = None
+    extra_simple: Seconds | None = None
     message_ll: Seconds | None = None
     message_simple: Seconds | None = None
     peer: Seconds | None = None
@@ -91,7 +90,6 @@ class _Constants(StrictModel):
     direct_fraction: _Ratio | None = None
     expert_launch: Seconds | None = None
     expert_setup: Seconds | None = None
-    expert_token: Seconds | None = None
     expert_fraction: _Ratio | None = None
     expert_bulk_fraction: _Ratio | None = None
 
@@ -103,22 +101,39 @@ class _Class(StrictModel):
     library: Library | None = None
     host_pair: Count | None = None
     source: str
+    unmeasured: tuple[str, ...] = Field(default=(), strict=False)  # stated, but taken from elsewhere than a fit
     constants: _Constants = _Constants()
+
+
+class _Engine(StrictModel):
+    name: Name
+    launch: Seconds
+    source: str
 
 
 class _File(StrictModel):
     meanings: dict[str, str]
+    engines: tuple[_Engine, ...] = Field(default=(), strict=False)
     classes: tuple[_Class, ...] = Field(strict=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FabricTable:
-    """All classes of one file, and the class of every link profile that the file names."""
+    """All classes of one file, and the class of every link profile that the file names.
+
+    Attributes:
+        parents: class -> the class that it inherits from.
+        stated: class -> the constants that it states itself.
+        engines: serving engine -> seconds that its fused all-reduce kernel starts later than the quickest one.
+    """
 
     classes: Mapping[str, Fabric]
     of_link: Mapping[str, str]
     sources: Mapping[str, str]
     meanings: Mapping[str, str]
+    engines: Mapping[str, float]
+    parents: Mapping[str, str]
+    stated: Mapping[str, frozenset[str]]
 
     def __getitem__(self, name: str) -> Fabric:
         """Return a class by its own name or by the name of one of its links; raises :class:`UnknownName`."""
@@ -126,6 +141,25 @@ class FabricTable:
             return self.classes[self.of_link.get(name, name)]
         except KeyError:
             raise UnknownName("class of fabric", name, [*self.classes, *self.of_link]) from None
+
+    def engine_launch(self, engine: str) -> float:
+        """Return the extra start of an engine's fused kernel, s; raises :class:`UnknownName`."""
+        if engine not in self.engines:
+            raise UnknownName("serving engine with fused kernels", engine, self.engines)
+        return self.engines[engine]
+
+    def with_class(self, fabric: Fabric) -> FabricTable:
+        """Return the table with the constants of one class replaced, also where others inherit them."""
+        old = self.classes[fabric.name]
+        changed = {name: getattr(fabric, name) for name in CONSTANTS if getattr(fabric, name) != getattr(old, name)}
+        classes = {**self.classes, fabric.name: fabric}
+        for name, parent in self.parents.items():  # parents stand before their children
+            if parent == fabric.name:
+                inherited = {key: value for key, value in changed.items() if key not in self.stated[name]}
+                if inherited:
+                    table = replace(self, classes=classes).with_class(replace(classes[name], **inherited))
+                    classes = dict(table.classes)
+        return replace(self, classes=classes)
 
     def __contains__(self, name: str) -> bool:
         return name in self.classes or name in self.of_link
@@ -146,14 +180,25 @@ def _load(path: str) -> FabricTable:
             raise InputError(f"{path}: class {entry.name!r} inherits from {entry.inherits!r}; name a class above it.")
         classes[entry.name] = _fabric(entry, classes[entry.inherits] if entry.inherits else None)
         of_link |= dict.fromkeys(entry.links, entry.name)
-    sources = {entry.name: entry.source for entry in file.classes}
-    return FabricTable(classes, of_link, sources, file.meanings)
+    return FabricTable(
+        classes=classes,
+        of_link=of_link,
+        sources={entry.name: entry.source for entry in file.classes},
+        meanings=file.meanings,
+        engines={engine.name: engine.launch for engine in file.engines},
+        parents={entry.name: entry.inherits for entry in file.classes if entry.inherits},
+        stated={entry.name: _stated(entry) for entry in file.classes},
+    )
+
+
+def _stated(entry: _Class) -> frozenset[str]:
+    return frozenset(name for name, value in entry.constants.model_dump().items() if value is not None)
 
 
 def _fabric(entry: _Class, parent: Fabric | None) -> Fabric:
-    stated: dict[str, Any] = {key: value for key, value in entry.constants.model_dump().items() if value is not None}
+    values: dict[str, Any] = {name: getattr(entry.constants, name) for name in _stated(entry)}
     for key in ("library", "host_pair"):
         if getattr(entry, key) is not None:
-            stated[key] = getattr(entry, key)
-    assumed = frozenset(constant for constant in CONSTANTS if constant not in stated)
-    return replace(parent or IDEAL, name=entry.name, assumed=assumed, **stated)
+            values[key] = getattr(entry, key)
+    assumed = frozenset(name for name in CONSTANTS if name not in values or name in entry.unmeasured)
+    return replace(parent or IDEAL, name=entry.name, assumed=assumed, **values)

@@ -107,7 +107,8 @@ def _hop(level: Level, kind: Kind, protocol: Protocol) -> float:
         return level.fabric.direct_step
     if kind in _POINT_TO_POINT:
         return 0.0
-    return {"ll": level.fabric.hop_ll, "ll128": level.fabric.hop_ll128}.get(protocol.name, level.fabric.hop_simple)
+    extra = {"ll": 0.0, "ll128": level.fabric.extra_ll128}.get(protocol.name, level.fabric.extra_simple)
+    return level.fabric.hop + extra
 
 
 def _transfer(phase: Phase, over: Reach, protocol: Protocol) -> Array:

@@ -10,8 +10,8 @@ import numpy as np
 
 from simulator.costs.collectives.algorithms import OPERATIONS
 from simulator.costs.collectives.bounds import bus_factor
-from simulator.costs.collectives.fabric import Fabric, Library
-from simulator.costs.collectives.phases import LL, PROTOCOLS, SIMPLE, Price, Protocol, price
+from simulator.costs.collectives.fabric import Fabric, Library, load_fabrics
+from simulator.costs.collectives.phases import PROTOCOLS, SIMPLE, Price, Protocol, price
 from simulator.costs.collectives.reach import Array, Reach, reach
 from simulator.foundation.errors import InputError, UnknownName
 from simulator.foundation.units import MEBI
@@ -90,7 +90,8 @@ def collective_cost(
     *,
     algorithm: str | Sequence[str] | None = None,
     protocol: str | None = None,
-    fused: bool = False,
+    engine: str | None = None,
+    engine_launch: float | None = None,
 ) -> Cost:
     """Return what a collective costs and how it is done.
 
@@ -102,7 +103,8 @@ def collective_cost(
         over: the group on its tiers, from :func:`reach`.
         algorithm: overrides the library's choice; several: the fastest of them.
         protocol: ``ll``, ``ll128`` or ``simple``; overrides the choice.
-        fused: whether a serving engine's own kernels may be used.
+        engine: a serving engine (``vllm``, ``trtllm``) whose fused kernels may be used for an all-reduce.
+        engine_launch: seconds that these start late; by default what the shipped table says of the engine.
 
     Raises:
         InputError: a negative size, or an algorithm that the wires of the group cannot carry.
@@ -116,8 +118,9 @@ def collective_cost(
     for name in names:
         for how in _protocols(name, protocol):
             best = _better(best, _estimate(operation, name, how, sizes, over), name, how)
-    if fused and operation == "all-reduce":
-        best = _fused(best, sizes, over)
+    if engine is not None and operation == "all-reduce":
+        late = load_fabrics().engine_launch(engine) if engine_launch is None else engine_launch
+        best = _fused(best, sizes, over, late)
     assert best is not None, f"no algorithm for {operation}"
     time, latency, transfer, chosen, spoken = best
     time, latency, transfer = (np.where(over.size > 1, part, 0.0) for part in (time, latency, transfer))
@@ -193,11 +196,16 @@ def _better(best: tuple[Array, ...] | None, new: Price, name: str, how: Protocol
     return tuple(np.where(faster, value, old) for value, old in zip(values, best, strict=True))
 
 
-def _fused(best: tuple[Array, ...] | None, sizes: Array, over: Reach) -> tuple[Array, ...]:
-    """Take the faster fused kernel wherever the buffer is within its limit."""
+def _fused(best: tuple[Array, ...] | None, sizes: Array, over: Reach, late: float) -> tuple[Array, ...]:
+    """Take the faster fused kernel wherever the buffer is within its limit and peers' memory is within reach."""
+    assert best is not None
+    inner = over.inner
+    copied = inner.fabric.host_capacity is not None and bool(np.any(inner.ranks > inner.fabric.host_pair))
+    if copied or bool(np.any(over.size > inner.ranks)):
+        return best
     own: tuple[Array, ...] | None = None
     for name in FUSED:
-        own = _better(own, _estimate("all-reduce", name, LL, sizes, over), name, SIMPLE)
+        own = _better(own, _estimate("all-reduce", name, SIMPLE, sizes, over), name, SIMPLE)
     assert own is not None
-    assert best is not None
+    own = (own[0] + late, own[1] + late, *own[2:])
     return tuple(np.where(sizes <= FUSED_LIMIT, mine, other) for mine, other in zip(own, best, strict=True))
