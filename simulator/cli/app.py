@@ -165,11 +165,10 @@ def _report(error: BaseException, *, as_json: bool) -> int:
         usage: Any = error
         output.error(usage.format_message().replace("\n", " "))
         return InputError.exit_code
-    output.error(str(error))
+    relaxation = error.relaxation if isinstance(error, Infeasible) else ""
+    output.error(f"{error} Smallest relaxation: {relaxation}." if relaxation else str(error))
     facts: dict[str, Any] = {"error": str(error)}
     if isinstance(error, Infeasible):
-        if error.relaxation:
-            output.error(f"smallest relaxation: {error.relaxation}")
         facts |= {"binding": error.binding, "account": error.account, "relaxation": error.relaxation}
     if as_json:
         output.json_document(facts, status=output.STATUS[error.exit_code])

@@ -55,8 +55,8 @@ class InputError(RackcastError):
         return f"{self.place}: {self.message}" if self.place and str(self.place) else self.message
 
     def at(self, place: Place) -> InputError:
-        """Return the same error with the place filled in, if it had none."""
-        if self.place is None:
+        """Return the same error with the place filled in, if it named no file."""
+        if self.place is None or not self.place.file:
             self.place = place
         return self
 

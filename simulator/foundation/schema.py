@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError, WithJsonSchema
 
-from simulator.foundation.errors import InputError, InvalidFile, UnitError, suggestion
+from simulator.foundation.errors import InputError, InvalidFile, UnitError
+from simulator.foundation.problems import NAME_PATTERN, problem_from
 from simulator.foundation.units import EXAMPLES, UNITS, parse
-from simulator.foundation.yaml_reader import Document, Path_, read_yaml
+from simulator.foundation.yaml_reader import Document, read_yaml
 
 
 class StrictModel(BaseModel):
@@ -65,8 +66,19 @@ UsdPerSecond = quantity("money_rate")
 Rate = quantity("rate")
 Meters = quantity("distance")
 Count = Annotated[int, Field(ge=1, le=10**9)]
-Fraction = Annotated[float, Field(ge=0.0, le=1.0, strict=False)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=120)]
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=120)]
+
+
+def text_or(words: Any, other: Any) -> Any:
+    """Return the type of a value that is text or something else, so that only the one at hand is complained about.
+
+    Args:
+        words: the type of the text, such as ``Literal["auto"]``.
+        other: the type of everything else.
+    """
+    kinds = Annotated[words, Tag("text")] | Annotated[other, Tag("other")]
+    return Annotated[kinds, Discriminator(lambda value: "text" if isinstance(value, str) else "other")]
 
 
 def load(model: type[M], path: str | Path) -> M:
@@ -81,7 +93,7 @@ def validate(model: type[M], document: Document) -> M:
     try:
         return model.model_validate(document.data)
     except ValidationError as error:
-        found = [_problem(model, document, item) for item in error.errors(include_url=False)]
+        found = [problem_from(model, document, item) for item in error.errors(include_url=False)]
         raise InvalidFile(sorted(found, key=_order)) from None
 
 
@@ -89,55 +101,3 @@ def _order(problem: InputError) -> tuple[int, int]:
     place = problem.place
     assert place is not None
     return (place.line or 0, place.column or 0)
-
-
-def _problem(model: type[BaseModel], document: Document, item: Any) -> InputError:
-    path = _in_file(document.data, item["loc"])
-    kind, message = item["type"], str(item["msg"])
-    if kind == "extra_forbidden":
-        known = _fields_at(model, item["loc"][:-1])
-        message = f"unknown key.{suggestion(str(item['loc'][-1]), known)}"
-    elif kind == "missing":
-        message = "this key is needed."
-    elif kind == "value_error":
-        message = message.removeprefix("Value error, ")
-    else:
-        found = item.get("input")
-        shown = "a block" if isinstance(found, (Mapping, list)) else repr(found)
-        message = f"found {shown}; {message[0].lower()}{message[1:]}."
-    return InputError(message, place=document.place(path))
-
-
-def _in_file(data: Any, location: tuple[str | int, ...]) -> Path_:
-    """Drop from pydantic's location what names a union member or validator and not a key of the file."""
-    path: list[str | int] = []
-    for position, part in enumerate(location):
-        last = position == len(location) - 1
-        if isinstance(data, Mapping) and part in data:
-            data = data[part]
-        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
-            data = data[part]
-        elif not (last and isinstance(data, Mapping) and isinstance(part, str)):
-            continue
-        path.append(part)
-    return tuple(path)
-
-
-def _fields_at(model: Any, location: tuple[str | int, ...]) -> list[str]:
-    """Return the keys allowed at a location, by walking annotations; every model met in unions counts."""
-    models = _models_in(model)
-    for part in location:
-        models = [
-            inner
-            for outer in models
-            for name, info in outer.model_fields.items()
-            if part in (name, info.alias)
-            for inner in _models_in(info.annotation)
-        ] or models
-    return [info.alias or name for outer in models for name, info in outer.model_fields.items()]
-
-
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for inner in getattr(annotation, "__args__", ()) for model in _models_in(inner)]

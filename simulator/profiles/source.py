@@ -96,7 +96,7 @@ def figure(dimension: str, *, above: bool = True) -> Any:
 
 
 def _number(json_schema: dict[str, Any], **limits: float) -> Any:
-    return _figure(Annotated[float, Field(strict=False, **limits)], "", {"type": "number", **json_schema})  # type: ignore[call-overload]
+    return _figure(Annotated[float, Field(**limits)], "", {"type": "number", **json_schema})  # type: ignore[call-overload]
 
 
 if TYPE_CHECKING:  # a checker sees what a field holds; pydantic sees how it is read

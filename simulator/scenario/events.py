@@ -9,7 +9,7 @@ from pydantic import Field
 
 from simulator.foundation.schema import StrictModel
 
-Factor = Annotated[float, Field(gt=0.0, lt=1.0, strict=False)]
+Factor = Annotated[float, Field(gt=0.0, lt=1.0)]
 Index = Annotated[int, Field(ge=0, le=10**9)]
 
 

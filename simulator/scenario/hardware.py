@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field
 
-from simulator.foundation.errors import InputError, UnknownName
+from simulator.foundation.errors import Infeasible, InputError, UnknownName
 from simulator.foundation.schema import Bandwidth, Count, Name, PositiveSeconds, StrictModel, quantity
 from simulator.profiles.catalogue import Catalogue
 from simulator.profiles.device import Device
@@ -27,15 +27,15 @@ MoneyPerByte = quantity("money_per_byte")
 def _ratio(value: object) -> object:
     """Read ``3`` or ``"3:1"``."""
     if isinstance(value, str):
-        upper, colon, lower = value.partition(":")
+        upper, _, lower = value.partition(":")
         try:
-            return float(upper) / float(lower) if colon else float("nan")
+            return float(upper) / float(lower)
         except (ValueError, ZeroDivisionError):
             raise ValueError(f"{value!r} is no ratio. Write one, as in 3 or '3:1'.") from None
     return value
 
 
-Oversubscription = Annotated[float, Field(ge=1.0, le=1000.0, strict=False), BeforeValidator(_ratio)]
+Oversubscription = Annotated[float, Field(ge=1.0, le=1000.0), BeforeValidator(_ratio)]
 
 
 class NodePriceFile(StrictModel):
@@ -62,7 +62,7 @@ class WanFile(StrictModel):
     )
     rtt: PositiveSeconds
     bandwidth: Bandwidth
-    loss: Annotated[float, Field(ge=0.0, lt=1.0, strict=False)] = 0.0
+    loss: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     price: MoneyPerByte = Field(default=0.0, description="of what leaves a site")  # type: ignore[valid-type]
     streams: Count = Field(default=1, description="TCP connections of one transfer")
 
@@ -180,10 +180,12 @@ def cluster_from(
     groups: Sequence[NodeGroup], fabric: Fabric, catalogue: Catalogue, name: str, context: Context
 ) -> Cluster:
     """Return the cluster; raises :class:`InputError` or :class:`Infeasible` for what cannot be wired."""
-    with context.at("fabric"):
-        return build_cluster(
-            nodes=[(group.node, group.device, group.count) for group in groups],
-            fabric=fabric,
-            links=catalogue.links,
-            name=name,
-        )
+    nodes = [(group.node, group.device, group.count) for group in groups]
+    try:
+        with context.at("fabric"):
+            return build_cluster(nodes=nodes, fabric=fabric, links=catalogue.links, name=name)
+    except Infeasible as error:
+        place = context.document.place((*context.path, "fabric"))
+        raise Infeasible(
+            f"{place}: {error}", binding=error.binding, account=error.account, relaxation=error.relaxation
+        ) from None

@@ -42,7 +42,7 @@ def load_scenario(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
     try:
         return _resolve(Path(path), document, validate(ScenarioFile, document), assigned)
     except InvalidFile as invalid:
-        raise blamed(invalid, assigned) from None
+        raise blamed(invalid, assigned, document) from None
 
 
 @dataclass(slots=True)

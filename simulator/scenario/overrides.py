@@ -105,15 +105,18 @@ def _must_hold(here: Any, part: str | int, override: Override, depth: int) -> No
         raise InputError(f"{name} is {here!r}, not a block. {mend}", place=override.place)
 
 
-def blamed(invalid: InvalidFile, overrides: Sequence[Override]) -> InvalidFile:
+def blamed(invalid: InvalidFile, overrides: Sequence[Override], document: Document) -> InvalidFile:
     """Return the same problems, with the override that caused one as its place."""
-    return InvalidFile([_blamed(problem, overrides) for problem in invalid.problems])
+    written = {dotted(path) for path in document.places}
+    return InvalidFile([_blamed(problem, overrides, written) for problem in invalid.problems])
 
 
-def _blamed(problem: InputError, overrides: Sequence[Override]) -> InputError:
+def _blamed(problem: InputError, overrides: Sequence[Override], written: set[str]) -> InputError:
     key = problem.place.key if problem.place else ""
     for override in reversed(overrides):
         root = dotted(override.path)
+        if key and key not in written and root.startswith((f"{key}.", f"{key}[")):
+            return InputError(problem.message, place=Place(file=override.place.file, key=key))
         if key == root or key.startswith((f"{root}.", f"{root}[")):
             beyond = key[len(root) :].lstrip(".")
             return InputError(problem.message, place=Place(file=override.place.file, key=beyond))

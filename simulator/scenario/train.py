@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
 from simulator.foundation.errors import InputError
-from simulator.foundation.schema import Count, Name, StrictModel
+from simulator.foundation.schema import Count, Name, StrictModel, text_or
 from simulator.mapping.plan import Plan
 from simulator.scenario.kinds import Context, WorkloadKind
 from simulator.workload.jobs.training import Precision, TrainingJob
@@ -16,7 +16,7 @@ from simulator.workload.models.transformer import Transformer
 from simulator.workload.optimizers import Optimizer, optimizers
 
 Degree = Annotated[int, Field(ge=1, le=10**6)]
-Tokens = Annotated[float, Field(gt=0, le=1e17, strict=False)]
+Tokens = Annotated[float, Field(gt=0, le=1e17)]
 
 
 def _tokens_or_samples(value: object) -> object:
@@ -36,17 +36,15 @@ def _tokens_or_samples(value: object) -> object:
     return value
 
 
-GlobalBatch = Annotated[
-    Annotated[int, Field(ge=1, le=10**9)] | str,
-    BeforeValidator(_tokens_or_samples),
-]
+GlobalBatch: Any = Annotated[text_or(str, Count), BeforeValidator(_tokens_or_samples)]
+MicroBatch: Any = text_or(Literal["auto"], Count)
 
 
 class BatchFile(StrictModel):
     """Samples per step (global) and per forward pass of one data-parallel rank (micro)."""
 
     global_: GlobalBatch = Field(alias="global", description="samples of one step, or text such as '3145728 tokens'")
-    micro: Count | Literal["auto"] = Field(default="auto", description="samples of one forward pass of one DP rank")
+    micro: MicroBatch = Field(default="auto", description="samples of one forward pass of one DP rank")
 
 
 class LayoutFile(StrictModel):
@@ -79,7 +77,7 @@ class TrainFile(StrictModel):
     )
     tokens: Tokens | None = Field(default=None, description="tokens of the whole run, for its time and cost")
     batch: BatchFile
-    parallelism: Literal["auto"] | LayoutFile = "auto"
+    parallelism: text_or(Literal["auto"], LayoutFile) = "auto"  # type: ignore[valid-type]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,8 +17,8 @@ from simulator.workload.models.transformer import Experts, LatentAttention, Recu
 
 Width = Annotated[int, Field(ge=1, le=10**9)]
 Amount = Annotated[int, Field(ge=0, le=10**14)]
-Positive = Annotated[float, Field(gt=0.0, le=1e18, strict=False)]
-Tolerance = Annotated[float, Field(ge=0.0, le=1.0, strict=False)]
+Positive = Annotated[float, Field(gt=0.0, le=1e18)]
+Tolerance = Annotated[float, Field(ge=0.0, le=1.0)]
 Architecture = Transformer | ForwardFacts | Network
 
 
