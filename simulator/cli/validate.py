@@ -168,14 +168,14 @@ def _write(
     out: Path, rows: Sequence[Measurement], scored: Sequence[Scored], report: Report, cross: Cross | None
 ) -> None:
     from simulator.foundation.files import canonical_json, write_atomic
-    from simulator.results.markdown import markdown_table
     from simulator.results.scatter_plot import plot_scatter
     from simulator.results.style import save
-    from simulator.validation.lines import COLUMNS, GROUP_COLUMNS, group_lines, lines_of
+    from simulator.validation.document import document
+    from simulator.validation.lines import COLUMNS, lines_of
 
     write_atomic(out / "predictions.csv", output.csv_text(COLUMNS, lines_of(rows, scored)))
     write_atomic(out / "report.json", canonical_json(report.as_json(cross)))
-    write_atomic(out / "groups.md", markdown_table(GROUP_COLUMNS, group_lines(report.groups)))
+    write_atomic(out / "validation.md", document(report, scored))
     drawn = [one for one in scored if one.row.usable == "yes" and one.error is not None]
     figure, _ = plot_scatter(
         [one.row.value or 0.0 for one in drawn],
@@ -183,4 +183,4 @@ def _write(
         [one.row.text("source_group") for one in drawn],
     )
     save(figure, out / "scatter.png")
-    output.note(f"written to {out}: predictions.csv, groups.md, report.json, scatter.png")
+    output.note(f"written to {out}: predictions.csv, report.json, scatter.png, validation.md")

@@ -23,6 +23,7 @@ _TRAINING_PASSES: Final = 3.0  # backward costs two forward passes: one for inpu
 _ADAPTER_PASSES: Final = 2.0  # LoRA: no weight gradients of the frozen matrices
 _USABLE_MEMORY: Final = 0.9  # share of the device that serving fills with weights and cache
 _CACHE_BYTES: Final = 2.0
+_MANY: Final = 1000.0  # samples of an unstated batch of a model without a cache: weights are read for nothing
 _MESSAGE_BYTES: Final = 2.0  # of one hidden value of a dispatched token
 
 
@@ -72,7 +73,7 @@ def _batch(row: Mapping[str, str], hardware: Hardware, demand: Demand, length: f
         return 1.0
     cached = demand.kv_elements * _CACHE_BYTES * length
     if not cached:
-        return 1024.0 * hardware.count  # so many that weights are read for nothing
+        return _MANY * hardware.count
     room = _USABLE_MEMORY * hardware.device.require("memory_bytes") * hardware.count
     fitting = max(1.0, (room - demand.parameters * hardware.weight_bytes) / cached)
     return min(fitting, number(row, "max_num_seqs", fitting), number(row, "n_requests", fitting))

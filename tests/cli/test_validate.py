@@ -160,18 +160,17 @@ def test_the_text_shows_headline_control_coverage_and_reasons(capsys, table):
         assert said in out
 
 
-def test_out_writes_lines_groups_report_and_a_picture(capsys, table, tmp_path):
+def test_out_writes_lines_report_document_and_a_picture(capsys, table, tmp_path):
     folder = tmp_path / "out"
     code, _, err = run(capsys, table, "--out", str(folder))
     assert code == 0
-    assert sorted(path.name for path in folder.iterdir()) == [
-        "groups.md",
-        "predictions.csv",
-        "report.json",
-        "scatter.png",
-    ]
+    written = sorted(path.name for path in folder.iterdir())
+    assert written == ["predictions.csv", "report.json", "scatter.png", "validation.md"]
     assert len((folder / "predictions.csv").read_text().splitlines()) == len(ROWS) + 1
-    assert (folder / "groups.md").read_text().count("\n") == 2 + 4
+    document = (folder / "validation.md").read_text()
+    assert "| headline | 6 | 5 | 0.108 | 0.142 | 0.833 |" in document
+    assert "| a | llm-pretrain | iteration_time_s | 2 | 2 | 0.125 |" in document
+    assert "| 1 | no device 'nvidia-h900'." in document
     assert (folder / "scatter.png").read_bytes().startswith(b"\x89PNG")
     assert "scatter.png" in err
 
