@@ -137,7 +137,7 @@ def _sentences(report: Report, cross: Cross | None) -> list[str]:
     oom = report.oom
     if oom.fits or oom.oom:
         said.append(f"Out of memory: {oom.fits_called_oom} of {oom.fits} runs that fitted are said not to; "
-                    f"{oom.oom_called_fits} of {oom.oom} that did not fit are said to.")  # fmt: skip
+                    f"{oom.oom_called_fits} of {oom.oom} that did not are not found out.")  # fmt: skip
     if report.scaling is not None and report.scaling.median_points is not None:
         points = 100 * report.scaling.median_points
         said.append(

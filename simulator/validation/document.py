@@ -44,7 +44,7 @@ def _shape(report: Report) -> list[Line]:
     if oom.fits:
         found.append(("runs that fitted, called out of memory", oom.fits, oom.fits_called_oom / oom.fits))
     if oom.oom:
-        found.append(("runs out of memory, called fitting", oom.oom, oom.oom_called_fits / oom.oom))
+        found.append(("runs out of memory, not called so", oom.oom, oom.oom_called_fits / oom.oom))
     if report.scaling is not None:
         found.append(
             ("scaling series, median error of the efficiency", report.scaling.series, report.scaling.median_points)

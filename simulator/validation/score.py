@@ -158,7 +158,11 @@ def memory_of(scored: Iterable[Scored]) -> Memory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutOfMemory:
-    """The confusion of "fits": runs that fitted and runs that did not, and the wrong calls among each."""
+    """The confusion of "fits": runs that fitted and runs that did not, and the wrong calls among each.
+
+    A run that ran out of memory without being called so is a wrong call, also where there is no verdict: nobody was
+    warned.
+    """
 
     fits: int
     fits_called_oom: int
@@ -184,5 +188,5 @@ def out_of_memory_of(scored: Iterable[Scored]) -> OutOfMemory:
         fits=len(fitted),
         fits_called_oom=sum(one.prediction.fits is False for one in fitted),
         oom=len(failed),
-        oom_called_fits=sum(one.prediction.fits is True for one in failed),
+        oom_called_fits=sum(one.prediction.fits is not False for one in failed),
     )

@@ -83,9 +83,10 @@ def test_the_confusion_counts_fitting_runs_with_a_full_layout_and_every_run_that
         scored(None, fits=None),
         scored(None, fits=True, outcome="oom", value="", usable="partial"),
         scored(None, fits=False, outcome="oom", value="", usable="no"),
+        scored(None, fits=None, outcome="oom", value="", usable="no"),  # no verdict: nobody was warned
     ]
     found = out_of_memory_of(rows)
-    assert (found.fits, found.fits_called_oom, found.oom, found.oom_called_fits) == (3, 1, 2, 1)
+    assert (found.fits, found.fits_called_oom, found.oom, found.oom_called_fits) == (3, 1, 3, 2)
 
 
 def test_a_verdict_answers_a_run_that_ran_out_of_memory():
