@@ -24,7 +24,7 @@ from simulator.profiles.storage import Storage, StorageFile, storage_from
 
 T = TypeVar("T")
 
-_PART: Final = re.compile(r"^part:[ ]*['\"]?(\w+)", re.MULTILINE)
+_PART: Final = re.compile(r"""^["']?part["']?:[ ]*["']?(\w+)""", re.MULTILINE)
 _ALIASES: Final = re.compile(r"^aliases:.*?(?=^[^\s#\]-]|\Z)", re.MULTILINE | re.DOTALL)
 _PLAIN_ITEM: Final = re.compile(r"""[ ]*- (?:"([^"\\]*)"|([^\s'"\[{&*!|>%@`#?-][^#]*?))[ ]*""")
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from simulator.foundation.errors import InputError, UnknownName
 from simulator.profiles.catalogue import PART_KINDS, Catalogue, aliases_in, load_catalogue, spelling
@@ -69,6 +72,22 @@ def test_the_fast_scan_of_aliases_reads_what_the_yaml_reader_reads(catalogue: Ca
 )
 def test_aliases_are_found_however_they_are_written(text: str, found: list[str]) -> None:
     assert aliases_in(text) == found
+
+
+@given(names=st.lists(st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=30), max_size=5))
+@settings(max_examples=100, derandomize=True, deadline=None)
+def test_aliases_of_any_printable_text_are_found_in_either_style(names: list[str]) -> None:
+    quoted = [json.dumps(name) for name in names]
+    flow = f"aliases: [{', '.join(quoted)}]\nkind: gpu\n"
+    block = "".join(["aliases:\n", *(f"  - {name}\n" for name in quoted), "kind: gpu\n"])
+    assert aliases_in(flow) == names
+    assert aliases_in(block if names else flow) == names
+
+
+@given(name=st.text(st.characters(max_codepoint=126), max_size=40))
+@settings(max_examples=100, derandomize=True, deadline=None)
+def test_a_spelling_is_its_own_spelling(name: str) -> None:
+    assert spelling(spelling(name)) == spelling(name) == spelling(name.upper().lower())
 
 
 def test_names_differ_by_more_than_case(catalogue: Catalogue) -> None:
