@@ -48,12 +48,10 @@ def command(
     """
     from simulator.profiles.catalogue import load_catalogue
     from simulator.validation.cross import cross_validate
-    from simulator.validation.lines import COLUMNS, lines_of
     from simulator.validation.measurements import keep_kind, read_tables
     from simulator.validation.report import report_of, score_row, to_be_predicted
 
-    if max_median is not None and not (math.isfinite(max_median) and max_median >= 0.0):
-        raise InputError(f"{max_median} is no fraction; write 0.1 for 10 %.", place=Place(key="--max-median"))
+    _check_budget(max_median)
     rows = keep_kind([row for table in read_tables(files or []) for row in table.rows], kind)
     catalogue = load_catalogue()
     asked = [row for row in rows if to_be_predicted(row)]
@@ -63,13 +61,23 @@ def command(
     if out is not None:
         _write(out, rows, scored, report, crossed)
     if as_json:
-        status = "over_budget" if report.over(max_median) else "ok"
-        output.json_document(report.as_json(crossed), status=status)
+        output.json_document(report.as_json(crossed), status="over_budget" if report.over(max_median) else "ok")
     elif as_csv:
-        output.csv(COLUMNS, lines_of(rows, scored))
+        _print_lines(rows, scored)
     else:
         _show(report, scored, crossed)
     return _verdict(report, max_median)
+
+
+def _check_budget(budget: float | None) -> None:
+    if budget is not None and not (math.isfinite(budget) and budget >= 0.0):
+        raise InputError(f"{budget} is no fraction; write 0.1 for 10 %.", place=Place(key="--max-median"))
+
+
+def _print_lines(rows: Sequence[Measurement], scored: Sequence[Scored]) -> None:
+    from simulator.validation.lines import COLUMNS, lines_of
+
+    output.csv(COLUMNS, lines_of(rows, scored))
 
 
 def _verdict(report: Report, budget: float | None) -> int:
