@@ -19,6 +19,8 @@ from simulator.topology.wiring import Run, Wiring
 if TYPE_CHECKING:
     import networkx as nx
 
+    from simulator.topology.paths import Path
+
 NodeGroup = tuple[Node, Device, int]
 
 
@@ -194,17 +196,17 @@ class Cluster:
         whole sites over a WAN: equal to within one of these.
         """
         if self.wan is not None:
-            return min(self.wan.bisection(), self._least_sent_by_half_the_sites())
+            return min(self.wan.bisection(), sum(sorted(self.sent_by_sites())[: len(self.sites) // 2]))
         wiring = self.sites[0].wiring
         return wiring.bisection() if wiring is not None else self.scale_ups[0].whole.bisection()
 
-    def _least_sent_by_half_the_sites(self) -> float:
-        sent = []
+    def sent_by_sites(self) -> tuple[float, ...]:
+        """Return bytes/s that all nodes of each site can send out together, as far as the site's own network goes."""
+        found = []
         for site in self.sites:
             nodes = sum(self.groups[group][2] for group in site.groups)
-            wiring = site.wiring
-            sent.append(wiring.levels()[-1].bandwidth * nodes if wiring is not None else math.inf)
-        return sum(sorted(sent)[: len(sent) // 2])
+            found.append(site.wiring.levels()[-1].bandwidth * nodes if site.wiring is not None else math.inf)
+        return tuple(found)
 
     def classes(self) -> tuple[PartClass, ...]:
         """Return all parts, identical ones folded, in a fixed order."""
@@ -230,6 +232,17 @@ class Cluster:
                 yield from _parts(site.wiring, 1, f"{site.name}/" if len(self.sites) > 1 else "")
         if self.wan is not None:
             yield from _parts(self.wan, 1, "")
+
+    def path(self, source: int, target: int, *, flow: int = 0) -> Path:
+        """Return the links from one device to another, by the names of the graph, without unfolding anything.
+
+        Args:
+            source, target: numbers of devices.
+            flow: number of the flow; with the two devices it decides by a fixed hash which of equal paths is taken.
+        """
+        from simulator.topology.paths import flow_hash, path_between
+
+        return path_between(self, source, target, pick=flow_hash(source, target, flow))
 
     def graph(self) -> nx.Graph[str]:
         """Return every device, host, adapter, switch and link; see ``topology.graph`` for the attributes."""

@@ -1,13 +1,15 @@
 """The unfolded cluster: a networkx graph of every device, host, adapter, switch and link.
 
 Vertices have ``kind`` (``device``, ``host``, ``nic``, ``switch``, ``gateway``) and ``label``; links have ``capacity``
-(bytes/s per direction), ``latency`` (seconds, one way), ``weight`` (latency in whole picoseconds, so that paths compare
-exactly) and ``kind``. Both directions of a link have the same capacity and don't disturb each other.
+(bytes/s per direction), ``latency`` (seconds, one way), ``weight`` and ``kind``. Both directions of a link have the
+same capacity and don't disturb each other. The weight, by which routing compares paths, is the latency in whole
+picoseconds and an extra cost for a bus: devices prefer scale-up links, and an adapter forwards nothing between devices
+of its node.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import networkx as nx
 
@@ -28,6 +30,12 @@ if TYPE_CHECKING:
     from simulator.topology.cluster import Cluster
 
 
+#: extra weight of links to hosts and to adapters, in picoseconds: more than any way over scale-up links takes
+_HOST_COST: Final = 10**8
+_ADAPTER_COST: Final = 2 * _HOST_COST
+_COSTS: Final = {"host": _HOST_COST, "adapter": _ADAPTER_COST}
+
+
 def graph_of(cluster: Cluster) -> nx.Graph[str]:
     """Return the graph of a cluster; vertices and links come in the order of their numbers."""
     graph: nx.Graph[str] = nx.Graph(name=cluster.name)
@@ -46,7 +54,8 @@ def join(graph: nx.Graph[str], one: str, other: str, capacity: float, latency: f
     if graph.has_edge(one, other):
         graph.edges[one, other]["capacity"] += capacity
         return
-    graph.add_edge(one, other, capacity=capacity, latency=latency, weight=round(latency / PICO), kind=kind)
+    weight = round(latency / PICO) + _COSTS.get(kind, 0)
+    graph.add_edge(one, other, capacity=capacity, latency=latency, weight=weight, kind=kind)
 
 
 def adapters_of_slot(slot: int, devices: int, adapters: int) -> range:
@@ -58,7 +67,9 @@ def adapters_of_slot(slot: int, devices: int, adapters: int) -> range:
 def _add_nodes(graph: nx.Graph[str], cluster: Cluster, group: int) -> None:
     node, device, count = cluster.groups[group]
     start, own, ports = cluster.start(group), devices_per_node(node), cluster.ports_of(group)
-    host_link = not cluster.scale_ups[group].over_host and device.host_bandwidth is not None
+    limit = device.host_bandwidth
+    if cluster.wan is not None and ports is None:  # the only way to the other sites
+        limit = limit or cluster.wan.egress(cluster.spot(start.device).site)
     for number in range(start.node, start.node + count):
         first = start.device + (number - start.node) * own
         host = host_name(number)
@@ -66,8 +77,8 @@ def _add_nodes(graph: nx.Graph[str], cluster: Cluster, group: int) -> None:
         for slot in range(own):
             here = device_name(first + slot)
             graph.add_node(here, kind="device", label=device.name)
-            if host_link:
-                join(graph, here, host, device.host_bandwidth or 0.0, HOST_BUS / 2, "pcie")
+            if limit is not None and not cluster.scale_ups[group].over_host:
+                join(graph, here, host, limit, HOST_BUS / 2, "host")
         if ports is not None:
             _add_adapters(
                 graph, number, [device_name(first + slot) for slot in range(own)], ports, device.host_bandwidth
@@ -79,10 +90,10 @@ def _add_adapters(graph: nx.Graph[str], node: int, devices: list[str], ports: Ru
     for port in range(ports.ports):
         nic = adapter_name(node, port)
         graph.add_node(nic, kind="nic", label="nic")
-        join(graph, host_name(node), nic, one, HOST_BUS / 2, "pcie")
+        join(graph, host_name(node), nic, one, HOST_BUS / 2, "adapter")
     for slot, device in enumerate(devices):
         for port in adapters_of_slot(slot, len(devices), ports.ports):
-            join(graph, device, adapter_name(node, port), limit or one, DEVICE_TO_ADAPTER, "pcie")
+            join(graph, device, adapter_name(node, port), limit or one, DEVICE_TO_ADAPTER, "adapter")
 
 
 def _add_scale_up(graph: nx.Graph[str], cluster: Cluster, group: int) -> None:

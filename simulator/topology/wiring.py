@@ -165,6 +165,14 @@ class Wiring(ABC):
     def way_out(self, source: Vertex, pick: int) -> tuple[Hop, ...]:
         """Return a shortest path from an end to one of the :meth:`gates`; empty where the end is one itself."""
 
+    def plane(self, port: Vertex) -> int:
+        """Return the plane (rail) of the network that a port of an end is joined to."""
+        return 0
+
+    def joins_planes(self) -> bool:
+        """Return whether :meth:`route` leads from one plane to another."""
+        return True
+
     @property
     def pair_limit(self) -> float | None:
         """Bytes/s between two ends, where one end alone can send more than that (direct links)."""

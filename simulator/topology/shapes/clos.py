@@ -154,10 +154,10 @@ class Clos(Wiring):
             self.ends.switch_latency,
         )
 
-    def plane(self, end: Vertex) -> int:
+    def plane(self, port: Vertex) -> int:
         """Return the first-level switch of a port: neighbouring ports share one where there are fewer planes."""
-        planes, ports = self.stages[0].switches, self.ends.of(end.domain).ports
-        return end.number * planes // ports if ports >= planes else (end.domain + end.number) % planes
+        planes, ports = self.stages[0].switches, self.ends.of(port.domain).ports
+        return port.number * planes // ports if ports >= planes else (port.domain + port.number) % planes
 
     def meeting(self, source: Vertex, target: Vertex) -> int:
         """Return the lowest level at which the paths up from two ports meet."""
@@ -194,5 +194,4 @@ class Clos(Wiring):
         return tuple(Vertex(top.name, 0, switch) for switch in range(top.switches))
 
     def joins_planes(self) -> bool:
-        """Return whether switches of different rails meet higher up."""
         return len(self.stages) > 1 or self.stages[0].switches == 1

@@ -5,11 +5,22 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 
+from simulator.foundation.errors import InputError
 from simulator.topology.wiring import Hop, Level, LinkClass, Vertex, Wiring
 
 
 class Direct(Wiring):
-    """Ends joined by links of their own; an end forwards what is not for it."""
+    """Ends joined by links of their own; an end forwards what is not for it.
+
+    Where ends have several ports, each is joined to the same port of the neighbours, with its part of the capacity.
+    """
+
+    def __post_init__(self) -> None:
+        if len({run.ports for run in self.ends.runs}) > 1:
+            raise InputError(
+                f"a {self.shape} joins nodes of equally many adapters; found "
+                f"{', '.join(str(run.ports) for run in self.ends.runs)}. Use a fabric with switches, as in 'fat-tree'."
+            )
 
     @abstractmethod
     def neighbours(self, end: int) -> tuple[tuple[int, float], ...]:
@@ -41,14 +52,25 @@ class Direct(Wiring):
         for end in range(self.ends.count):
             for other, capacity in self.neighbours(end):
                 if other > end:
-                    yield Hop(Vertex("end", end, 0), Vertex("end", other, 0), capacity, self.ends.latency)
+                    for port in range(self.ends.ports):
+                        yield self._hop(end, other, port, capacity)
+
+    def _hop(self, source: int, target: int, port: int, capacity: float) -> Hop:
+        one, other = Vertex("end", source, port), Vertex("end", target, port)
+        return Hop(one, other, capacity / self.ends.ports, self.ends.latency)
+
+    def plane(self, port: Vertex) -> int:
+        return port.number
+
+    def joins_planes(self) -> bool:
+        return self.ends.ports == 1
 
     def route(self, source: Vertex, target: Vertex, pick: int) -> tuple[Hop, ...]:
         hops, here = [], source.domain
         while here != target.domain:
             ahead = self.next_end(here, target.domain, pick)
             capacity = dict(self.neighbours(here))[ahead]
-            hops.append(Hop(Vertex("end", here, 0), Vertex("end", ahead, 0), capacity, self.ends.latency))
+            hops.append(self._hop(here, ahead, source.number, capacity))
             here = ahead
         return tuple(hops)
 
