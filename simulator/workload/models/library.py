@@ -8,6 +8,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 from simulator.foundation.errors import InputError, Place, UnknownName
+from simulator.workload.models.facts import ForwardFacts
 from simulator.workload.models.files import Architecture, ModelFile, read_model
 from simulator.workload.models.networks.network import Network
 
@@ -107,6 +108,23 @@ def load_network(name_or_path: str | Path, size: int | None = None) -> Network:
     if model.network is None:
         raise InputError(f"model {model.name!r} has no layers in its file, only {_known_by(model)}.")
     return model.network.build(size)
+
+
+def load_forward(name_or_path: str | Path) -> ForwardFacts:
+    """Return the cost of one forward pass of one sample: as published, else counted from the layers.
+
+    Raises:
+        InputError: only a transformer's shape is known (its cost depends on the tokens); else as :func:`find_model`.
+    """
+    model = find_model(name_or_path)
+    if model.forward is not None:
+        return model.forward
+    if model.network is None:
+        raise InputError(f"model {model.name!r} is a transformer's shape; its cost depends on the tokens of a sample.")
+    network = model.network.build()
+    return ForwardFacts(name=model.name, kind=model.kind, family=model.family, sample=model.note or "sample",
+                        macs=network.macs, parameters=float(network.parameters),
+                        activations=float(network.activations))  # fmt: skip
 
 
 def _known_by(model: ModelFile) -> str:

@@ -62,6 +62,127 @@ def test_parameters_are_the_published_ones_to_the_last_digit_and_work_to_the_pri
     assert network.macs == pytest.approx(gmacs * 1e9, rel=0.02, abs=0.006e9 if gmacs > 0.01 else 0)
 
 
+CRITEO = (
+    "39884406-39043-17289-7420-20263-3-7120-1543-63-38532951-2953546-403346-10-2208-11938-155-4-976-14-39979771-"
+    "25641295-39664984-585935-12972-108-36"
+)
+
+# parameters: counted from the published weights (torchvision for Swin, the published state dictionaries for the U-Nets,
+# DiT and FLUX.1, the printed totals of the reference codes for the GANs); multiply-adds (10^9) as the papers print them
+OTHERS = [
+    ("vit", 224, {"patch": 16, "width": 768, "depth": 12, "heads": 12}, 86_567_656, 17.56),
+    ("vit", 224, {"patch": 32, "width": 768, "depth": 12, "heads": 12}, 88_224_232, 4.41),
+    ("swin", 224, {"width": 96, "depths": "2-2-6-2"}, 28_288_354, 4.49),
+    ("swin", 224, {"width": 96, "depths": "2-2-18-2"}, 49_606_258, 8.74),
+    ("swin", 224, {"width": 128, "depths": "2-2-18-2"}, 87_768_224, 15.43),
+    ("dcgan", 64, {}, 3_576_704 + 2_765_568, None),
+    ("latent-diffusion", 64, {}, 859_520_964, 401),
+    ("latent-diffusion", 64, {"context": 1024, "head_width": 64}, 865_910_724, 402),
+    ("latent-diffusion", 128, {"levels": "1-2-4", "depths": "0-2-10", "middle": 10, "context": 2048, "head_width": 64,
+                               "vector": 2816}, 2_567_463_684, None),
+    ("dit", 32, {"width": 1152, "depth": 28, "heads": 16}, 674_834_720, 118.64),
+    ("flux", 4096, {}, 11_901_408_320, None),
+    ("flux", 4096, {"guided": False}, 11_891_178_560, None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("family", "size", "options", "parameters", "gmacs"), OTHERS)
+def test_transformers_on_images_and_generators_have_the_published_parameters_and_work(
+    family, size, options, parameters, gmacs
+):
+    network = build(family, size, **options)
+    assert network.parameters == parameters
+    if gmacs is not None:
+        assert network.macs == pytest.approx(gmacs * 1e9, rel=0.005)
+
+
+@pytest.mark.parametrize(
+    ("family", "size", "options", "parameters", "rounded_to"),
+    [
+        ("cyclegan", 256, {}, 11.378e6 + 2.765e6, 1e-4),  # printed by the reference code
+        ("jasper", 1000, {}, 333e6, 2e-3),  # arXiv:1904.03288, table 4
+        ("quartznet", 1000, {}, 18.9e6, 3e-3),  # arXiv:1910.10261, table 2
+        ("conformer", 1000, {"width": 256, "depth": 18, "heads": 4}, 30.5e6, 2e-3),  # NeMo, medium
+        ("conformer", 1000, {"width": 512, "depth": 18, "heads": 8}, 121.5e6, 2e-3),  # NeMo, large
+        ("deepspeech2", 400, {}, 86.6e6, 1e-3),
+        ("dlrm", 1, {"rows": CRITEO, "bottom": "512-256-128", "top": "1024-1024-512-256-1"}, 24e9, 2e-3),
+        ("ncf", 1, {"users": 138493, "items": 26744}, 31.8e6, 2e-3),
+        ("unet", 512, {"classes": 1}, 31.03e6, 1e-3),  # arXiv:1505.04597
+    ],
+)
+def test_other_families_have_the_parameters_that_were_printed_with_fewer_digits(
+    family, size, options, parameters, rounded_to
+):
+    assert build(family, size, **options).parameters == pytest.approx(parameters, rel=rounded_to)
+
+
+def test_retinanet_has_the_published_count_besides_its_frozen_norms():
+    frozen = dict(build("resnet", 224, depth=50).parameters_by_kind())["norm"]
+    network = build("retinanet", 800)
+    assert network.parameters - frozen == 34_014_999
+    assert network.macs == pytest.approx(151.54e9, rel=0.001)
+
+
+def test_a_three_dimensional_unet_does_the_work_of_the_reference_on_a_window():
+    network = build("unet", 128, filters="32-64-128-256-320-320", dimensions=3, classes=3, norm=True, strided=True)
+    assert network.macs == pytest.approx(477.3e9, rel=0.001)
+    assert network.parameters == pytest.approx(31.2e6, rel=0.005)
+
+
+def test_an_lstm_has_the_parameters_of_its_four_gates_and_a_chain_as_long_as_the_sentence():
+    network = build("lstm-language-model", 35, vocab=33278, width=200, hidden=200)
+    cell = 4 * 200 * (200 + 200 + 2)
+    assert network.parameters == 33278 * 200 + 2 * cell + 200 * 33278 + 33278
+    assert network.steps == 2 * 35
+    longer = build("lstm-language-model", 70, vocab=33278, width=200, hidden=200)
+    assert longer.parameters == network.parameters
+    assert longer.macs == pytest.approx(2 * network.macs)
+
+
+def test_a_gated_recurrent_unit_has_three_quarters_of_the_weights_of_an_lstm():
+    lstm, gru = (build("deepspeech2", 100, cell=cell, layers=1, hidden=64) for cell in ("lstm", "gru"))
+    recurrent = {cell: dict(net.parameters_by_kind())["recurrence"] for cell, net in (("lstm", lstm), ("gru", gru))}
+    assert recurrent["gru"] * 4 == recurrent["lstm"] * 3
+
+
+def test_tables_of_a_recommender_can_be_told_from_its_products():
+    network = build("dlrm", 1, rows=CRITEO, bottom="512-256-128", top="1024-1024-512-256-1")
+    assert len(network.tables) == 26
+    tables = sum(table.parameters for table in network.tables)
+    assert tables == 187_767_399 * 128
+    assert network.parameters - tables == pytest.approx(2.37e6, rel=0.01)
+    assert sum(table.lookups for table in network.tables) == 26
+
+
+def test_wide_and_deep_holds_one_wide_weight_and_one_vector_per_row():
+    network = build("wide-and-deep", 1, rows="1000-50", width=16, deep="64-32", dense=3)
+    products = (2 * 16 + 3) * 64 + 64 + 64 * 32 + 32 + 32 + 1
+    assert network.parameters == 1050 * 17 + products + (3 + 1)
+
+
+def test_an_autoencoder_mirrors_its_widths():
+    network = build("autoencoder", 784, hidden="128-32")
+    assert network.parameters == 784 * 128 + 128 + 128 * 32 + 32 + 32 * 128 + 128 + 128 * 784 + 784
+    spread = build("autoencoder", 784, hidden="128-32", variational=True)
+    assert spread.parameters - network.parameters == 128 * 32 + 32
+
+
+def test_a_graph_network_gathers_every_sampled_neighbour_and_keeps_its_weights():
+    few, many = (build("graphsage", 64, features=100, hidden=256, classes=47, fanouts=f) for f in ("5-5", "10-10"))
+    assert few.parameters == many.parameters == 2 * 100 * 256 + 256 + 2 * 256 * 47 + 47
+    assert many.macs > few.macs
+    gathered = [layer.operator.moved for layer in many.layers if layer.name == "gather"]
+    assert gathered == [2.0 * 64 * 11 * 11 * 100]
+
+
+def test_an_attention_network_on_a_graph_has_matrices_per_relation():
+    one, two = (
+        build("r-gat", 8, features=64, hidden=32, classes=5, heads=4, relations=n, fanouts="3-3") for n in (1, 2)
+    )
+    per_relation = 2 * 64 * 32 + 3 * 32 + 2 * 32 * 32 + 3 * 32
+    assert two.parameters - one.parameters == per_relation
+
+
 def test_resnet_50_with_the_stride_in_its_first_convolution_does_the_work_of_the_paper():
     assert build("resnet", 224, depth=50, early_stride=True).macs == pytest.approx(3.86e9, rel=0.001)
 
@@ -130,6 +251,20 @@ def test_parameters_by_kind_add_up():
         ("densenet", 224, {"depth": 7}, "no DenseNet"),
         ("efficientnet", 224, {"variant": 9}, "B0 to B7"),
         ("mobilenet-v3", 224, {"variant": "huge"}, "large, small"),
+        ("vit", 225, {"patch": 16, "width": 64, "depth": 1, "heads": 1}, "patches of 16"),
+        ("swin", 256, {"width": 96, "depths": "2-2-6-2"}, "windows of 7"),
+        ("unet", 100, {}, "multiple of 16"),
+        ("ssd-resnet34", 512, {}, "300 pixels, not 512"),
+        ("ssd-resnet50", 512, {}, "300 pixels, not 512"),
+        ("retinanet", 800, {"depth": 18}, "no pyramid"),
+        ("dcgan", 48, {}, "power of two"),
+        ("deepspeech2", 100, {"cell": "sru"}, "Known: lstm, gru, rnn"),
+        ("dlrm", 1, {"rows": "10-10", "bottom": "64-32", "top": "8-1"}, "width of the tables"),
+        ("dlrm", 1, {"rows": "10-x", "bottom": "64-128", "top": "8-1"}, "joined by hyphens"),
+        ("dlrm", 1, {"rows": "10-10", "lookups": "1-2-3", "bottom": "128", "top": "8-1"}, "names 3 tables"),
+        ("graphsage", 8, {"features": 4, "hidden": 4, "classes": 2, "fanouts": "many"}, "15-10-5"),
+        ("r-gat", 8, {"features": 4, "hidden": 6, "classes": 2, "heads": 4, "relations": 1}, "multiple of heads"),
+        ("latent-diffusion", 64, {"levels": "1-2", "depths": "1"}, "one depth per level"),
     ],
 )
 def test_a_network_that_cannot_be_is_refused_with_what_can(family, size, options, message):

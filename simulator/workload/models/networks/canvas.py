@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from simulator.foundation.errors import InputError
 from simulator.workload.models.networks.network import Layer, Table
@@ -134,6 +135,30 @@ class Canvas:
                                  operator=Gemm(name="attention values", rows=rows, k=seen, n=head, weight=False,
                                                saved=rows * head)))  # fmt: skip
 
+    def pairwise(self, vectors: int, width: int) -> None:
+        """Draw the dot products of all pairs of ``vectors`` vectors of a sample (one batched product)."""
+        gemm = Gemm(name="pairs", rows=vectors, k=width, n=vectors, weight=False, saved=vectors * width)
+        self.layers.append(Layer(name="pairs", kind="attention", operator=gemm, outputs=vectors * vectors))
+
+    def recurrence(self, hidden: int, *, gates: int, name: str = "recurrence") -> None:
+        """Draw one scan over the extent: a product over all steps at once for the inputs, one per step for the state.
+
+        Weights and two biases per gate, as the cuDNN cells have them.
+        """
+        steps, entering, width = self.positions, self.channels, gates * hidden
+        inputs = Gemm(name=f"{name} inputs", rows=steps, k=entering, n=width, saved=self.elements)
+        self.layers.append(Layer(name=f"{name} inputs", kind="recurrence", operator=inputs, outputs=steps * width,
+                                 parameters=(entering + 2) * width))  # fmt: skip
+        state = Gemm(name=f"{name} state", rows=1, k=hidden, n=width, repeats=steps, saved=steps * hidden)
+        self.layers.append(Layer(name=f"{name} state", kind="recurrence", operator=state, outputs=steps * width,
+                                 parameters=hidden * width, steps=steps))  # fmt: skip
+        self.channels = hidden
+        self._move(f"{name} gates", "activation", float(steps * (2 * width + 3 * hidden)), saved=_HALF * steps * width)
+
+    def share_weights(self, *, since: int) -> None:
+        """Count no parameters for the layers drawn from index ``since`` on: they use those of earlier ones."""
+        self.layers[since:] = [replace(layer, parameters=0) for layer in self.layers[since:]]
+
     # ---------------------------------------------------------------- layers that move memory
 
     def norm(self, *, parameters: int | None = None, name: str = "norm") -> None:
@@ -188,6 +213,16 @@ class Canvas:
             self.conv(inner, 1, bias=True, norm=False, act=act, name="squeeze")
             self.conv(channels, 1, bias=True, norm=False, act="sigmoid", name="excite")
         self.scale()
+
+    def gather(self) -> None:
+        """Draw a gather of the data themselves, from rows that lie apart."""
+        self._move("gather", "gather", 2.0 * self.elements)
+
+    def neighbours(self, targets: int) -> None:
+        """Draw a weighted mean of nodes into ``targets`` fewer ones."""
+        before = self.elements
+        self.extent = (targets,)
+        self._move("neighbours", "gather", float(before + self.elements))
 
     def table(self, name: str, rows: int, width: int, *, lookups: float = 1.0) -> None:
         """Draw a gather from an embedding table; the shape does not change."""

@@ -5,6 +5,34 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Final
 
-from simulator.workload.models.networks import densenet, inception, mobile, plain_cnn, resnet
+from simulator.workload.models.networks import (
+    densenet,
+    detection,
+    generative,
+    graph,
+    inception,
+    mobile,
+    plain_cnn,
+    recommender,
+    recurrent,
+    resnet,
+    speech,
+    unet,
+    vision_transformer,
+)
 
-MODULES: Final[tuple[ModuleType, ...]] = (plain_cnn, resnet, inception, densenet, mobile)
+MODULES: Final[tuple[ModuleType, ...]] = (
+    plain_cnn,
+    resnet,
+    inception,
+    densenet,
+    mobile,
+    detection,
+    unet,
+    vision_transformer,
+    recurrent,
+    speech,
+    recommender,
+    generative,
+    graph,
+)

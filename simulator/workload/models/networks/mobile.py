@@ -77,19 +77,19 @@ def mobilenet_v2(size: int, *, width: float = 1.0, classes: int = 1000) -> Canva
     return canvas
 
 
-_V3 = {
-    "large": (
-        ((3, 16, 16, 0, "relu", 1), (3, 64, 24, 0, "relu", 2), (3, 72, 24, 0, "relu", 1), (5, 72, 40, 1, "relu", 2),
-         (5, 120, 40, 1, "relu", 1), (5, 120, 40, 1, "relu", 1), (3, 240, 80, 0, "hard-swish", 2),
-         (3, 200, 80, 0, "hard-swish", 1), (3, 184, 80, 0, "hard-swish", 1), (3, 184, 80, 0, "hard-swish", 1),
-         (3, 480, 112, 1, "hard-swish", 1), (3, 672, 112, 1, "hard-swish", 1), (5, 672, 160, 1, "hard-swish", 2),
-         (5, 960, 160, 1, "hard-swish", 1), (5, 960, 160, 1, "hard-swish", 1)), 960, 1280),
-    "small": (
-        ((3, 16, 16, 1, "relu", 2), (3, 72, 24, 0, "relu", 2), (3, 88, 24, 0, "relu", 1),
-         (5, 96, 40, 1, "hard-swish", 2), (5, 240, 40, 1, "hard-swish", 1), (5, 240, 40, 1, "hard-swish", 1), (5, 120, 48, 1, "hard-swish", 1),
-         (5, 144, 48, 1, "hard-swish", 1), (5, 288, 96, 1, "hard-swish", 2), (5, 576, 96, 1, "hard-swish", 1),
-         (5, 576, 96, 1, "hard-swish", 1)), 576, 1024),
-}  # fmt: skip
+_R, _H = "relu", "hard-swish"
+_V3_LARGE = (  # kernel, widened channels, channels out, squeezed, activation, stride
+    (3, 16, 16, 0, _R, 1), (3, 64, 24, 0, _R, 2), (3, 72, 24, 0, _R, 1), (5, 72, 40, 1, _R, 2), (5, 120, 40, 1, _R, 1),
+    (5, 120, 40, 1, _R, 1), (3, 240, 80, 0, _H, 2), (3, 200, 80, 0, _H, 1), (3, 184, 80, 0, _H, 1),
+    (3, 184, 80, 0, _H, 1), (3, 480, 112, 1, _H, 1), (3, 672, 112, 1, _H, 1), (5, 672, 160, 1, _H, 2),
+    (5, 960, 160, 1, _H, 1), (5, 960, 160, 1, _H, 1),
+)  # fmt: skip
+_V3_SMALL = (
+    (3, 16, 16, 1, _R, 2), (3, 72, 24, 0, _R, 2), (3, 88, 24, 0, _R, 1), (5, 96, 40, 1, _H, 2), (5, 240, 40, 1, _H, 1),
+    (5, 240, 40, 1, _H, 1), (5, 120, 48, 1, _H, 1), (5, 144, 48, 1, _H, 1), (5, 288, 96, 1, _H, 2),
+    (5, 576, 96, 1, _H, 1), (5, 576, 96, 1, _H, 1),
+)  # fmt: skip
+_V3 = {"large": (_V3_LARGE, 960, 1280), "small": (_V3_SMALL, 576, 1024)}
 
 
 @FAMILIES.register("mobilenet-v3")
@@ -126,7 +126,7 @@ def efficientnet(size: int, *, variant: int, wide_squeeze: bool = False, classes
     width, depth = _EFFICIENT[variant]
     canvas = Canvas(3, (size, size))
     canvas.conv(_rounded(32 * width), 3, stride=2, act="swish")
-    plan = ((1, 16, 1, 1, 3), (6, 24, 2, 2, 3), (6, 40, 2, 2, 5), (6, 80, 3, 2, 3), (6, 112, 3, 1, 5), 
+    plan = ((1, 16, 1, 1, 3), (6, 24, 2, 2, 3), (6, 40, 2, 2, 5), (6, 80, 3, 2, 3), (6, 112, 3, 1, 5),
             (6, 192, 4, 2, 5), (6, 320, 1, 1, 3))  # fmt: skip
     for expansion, out, count, first, kernel in plan:
         for index in range(math.ceil(count * depth)):
