@@ -57,7 +57,9 @@ def command(
     asked = [row for row in rows if to_be_predicted(row)]
     scored = [score_row(row, catalogue) for row in output.progress(asked, label="predicting")]
     report = report_of(rows, scored)
-    crossed = cross_validate(scored, catalogue) if cross else None
+    crossed = None
+    if cross:
+        crossed = cross_validate(scored, catalogue, watch=lambda pairs: output.progress(pairs, label="refitting"))
     if out is not None:
         _write(out, rows, scored, report, crossed)
     if as_json:
@@ -92,12 +94,17 @@ def _verdict(report: Report, budget: float | None) -> int:
 def _show(report: Report, scored: Sequence[Scored], cross: Cross | None) -> None:
     from simulator.validation.lines import GROUP_COLUMNS, reasons_of
 
-    shown = [[_group_cell(group, column) for column in GROUP_COLUMNS] for group in report.groups]
+    groups = [[_group_cell(group, column) for column in GROUP_COLUMNS] for group in report.groups]
     headings = [column.replace("_ape", "").replace("_20pct", " 20 %") for column in GROUP_COLUMNS]
-    output.table(headings, shown, title="Usable rows: prediction against measurement")
+    output.table(headings, groups, title="Usable rows: prediction against measurement")
     output.table(["", "rows", "predicted", "median", "p90", "within 20 %"], _summary(report), title="In short")
     for text in _sentences(report, cross):
         output.line(text)
+    if cross is not None and cross.each:
+        shown = [
+            [one.source_group, one.rows, _error(one.median_ape), _error(one.in_sample_median_ape)] for one in cross.each
+        ]
+        output.table(["source", "rows", "left out", "in sample"], shown, title="Each source left out of the fit")
     reasons = reasons_of(scored)
     if reasons:
         title = f"Not predicted ({sum(count for _, count in reasons)} rows)"

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from simulator.profiles.catalogue import Catalogue
 from simulator.validation.predictors import Predictor, answer, field_of, predictor_of
 from simulator.validation.score import Scored, headline
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """One publication: its median error with constants fitted without it, and with the shipped ones (memory apart)."""
+
+    source_group: str
+    rows: int
+    median_ape: float | None
+    in_sample_median_ape: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +30,7 @@ class Cross:
         without_refit: fields among the rows whose predictor has nothing that could be refitted; they are left out.
         in_sample_median_ape: the same rows with the shipped constants.
         ratio: out of sample over in sample.
+        each: the publications that were left out, by name.
     """
 
     sources: int
@@ -30,6 +41,7 @@ class Cross:
     within_20pct: float | None
     in_sample_median_ape: float | None
     ratio: float | None
+    each: tuple[LeftOut, ...]
 
 
 def cross_validate(
@@ -37,40 +49,55 @@ def cross_validate(
     catalogue: Catalogue,
     *,
     predictor: Callable[[str], Predictor] = predictor_of,
+    watch: Callable[[list[tuple[str, str]]], Iterable[tuple[str, str]]] = iter,
 ) -> Cross:
-    """Refit each field of work without each of its publications and score what was left out (usable = yes rows)."""
+    """Refit each field of work without each of its publications and score what was left out (usable = yes rows).
+
+    Args:
+        watch: yields what it is given, the (field, publication) pairs, one refit each; the place of a progress bar.
+    """
     usable = [one for one in scored if one.row.usable == "yes"]
     present = sorted({field_of(one.row) for one in usable})
-    fields = [field for field in present if predictor(field).refit is not None]
+    fields = tuple(field for field in present if predictor(field).refit is not None)
+    pairs = sorted({(field_of(one.row), one.row.text("source_group")) for one in usable})
     outside: list[Scored] = []
-    for field in fields:
-        outside += _leave_out_each([one for one in usable if field_of(one.row) == field], catalogue, predictor(field))
-    inside = headline(one for one in usable if field_of(one.row) in fields)
-    errors = headline(outside)
-    out, within = errors.median_ape, inside.median_ape
+    for field, source in watch([pair for pair in pairs if pair[0] in fields]):
+        outside += _left_out(source, [one for one in usable if field_of(one.row) == field], catalogue, predictor(field))
+    judged = {id(one.row) for one in outside}
+    inside = [one for one in usable if id(one.row) in judged]
+    errors, within = headline(outside), headline(inside).median_ape
+    out = errors.median_ape
     return Cross(
         sources=len({one.row.text("source_group") for one in outside}),
-        fields=tuple(fields),
+        fields=fields,
         without_refit=tuple(field for field in present if field not in fields),
         median_ape=out,
         p90_ape=errors.p90_ape,
         within_20pct=errors.within_20pct,
         in_sample_median_ape=within,
         ratio=out / within if out is not None and within else None,
+        each=_each(outside, inside),
     )
 
 
-def _leave_out_each(rows: Sequence[Scored], catalogue: Catalogue, predictor: Predictor) -> list[Scored]:
+def _left_out(source: str, rows: Sequence[Scored], catalogue: Catalogue, predictor: Predictor) -> list[Scored]:
+    """Return the rows of one publication, predicted with constants fitted on those of all others."""
     assert predictor.refit is not None
-    outside: list[Scored] = []
-    for source in sorted({one.row.text("source_group") for one in rows}):
-        kept = [one.row.cells for one in rows if one.row.text("source_group") != source]
-        if not kept:  # a single publication leaves nothing to fit on
-            continue
-        predict = predictor.refit(kept, catalogue)
-        outside += [
-            Scored(row=one.row, prediction=answer(predict, one.row, catalogue))
-            for one in rows
-            if one.row.text("source_group") == source
-        ]
-    return outside
+    kept = [one.row.cells for one in rows if one.row.text("source_group") != source]
+    if not kept:  # a single publication leaves nothing to fit on
+        return []
+    predict = predictor.refit(kept, catalogue)
+    return [
+        Scored(row=one.row, prediction=answer(predict, one.row, catalogue))
+        for one in rows
+        if one.row.text("source_group") == source
+    ]
+
+
+def _each(outside: Sequence[Scored], inside: Sequence[Scored]) -> tuple[LeftOut, ...]:
+    found = []
+    for source in sorted({one.row.text("source_group") for one in outside}):
+        out, within = ([one for one in rows if one.row.text("source_group") == source] for rows in (outside, inside))
+        found.append(LeftOut(source_group=source, rows=len(out), median_ape=headline(out).median_ape,
+                             in_sample_median_ape=headline(within).median_ape))  # fmt: skip
+    return tuple(found)

@@ -42,6 +42,21 @@ def test_each_source_is_predicted_from_the_others():
     assert found.in_sample_median_ape == pytest.approx((10 / 8 - 1 + 0 + 0.5) / 3)
     assert found.ratio == pytest.approx(found.median_ape / found.in_sample_median_ape)
     assert (found.fields, found.without_refit) == (("training",), ())
+    assert [(one.source_group, one.rows) for one in found.each] == [("a", 1), ("b", 1), ("c", 1)]
+    assert [one.median_ape for one in found.each] == pytest.approx(outside)
+    assert [one.in_sample_median_ape for one in found.each] == pytest.approx([0.25, 0.0, 0.5])
+
+
+def test_every_refit_can_be_watched():
+    seen = []
+
+    def watch(pairs):
+        for pair in pairs:
+            seen.append(pair)
+            yield pair
+
+    cross_validate(ROWS, None, predictor=fitted, watch=watch)
+    assert seen == [("training", "a"), ("training", "b"), ("training", "c")]
 
 
 def test_without_constants_to_refit_nothing_is_claimed():
