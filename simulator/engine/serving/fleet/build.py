@@ -1,0 +1,180 @@
+"""From requests, engine classes and a router to the arrays of a fleet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from simulator.engine.clock import MAX_TICKS, TICKS_PER_SECOND, to_ticks
+from simulator.engine.serving.fleet import layout as at
+from simulator.engine.serving.fleet.engine_class import EngineClass
+from simulator.engine.serving.fleet.gaps import BUCKETS
+from simulator.engine.serving.fleet.routing import ROUTERS
+from simulator.foundation.errors import InputError, UnknownName
+from simulator.foundation.units import KILO
+from simulator.workload.requests import Requests
+
+ROLES: Final = {"both": at.BOTH, "prefill": at.PREFILL_ONLY, "decode": at.DECODE_ONLY}
+NO_LIMIT: Final = 2**40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replicas:
+    """So many replicas of one class."""
+
+    engine: EngineClass
+    count: int
+    role: str = "both"  # "both", "prefill" or "decode"
+    weight: float = 1.0  # for the weighted router
+    open: int | None = None  # how many the router may use at the start; None: all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What the platform in front of the replicas does."""
+
+    router: str = "round-robin"
+    max_inflight: int | None = None  # requests inside at once; more are shed
+    max_waiting: int | None = None  # requests waiting at one replica; more are refused
+    timeout_s: float | None = None  # longest wait for the first admission
+    retries: int = 0
+    backoff_s: float = 0.1  # doubled at every retry
+    keep_gaps: bool = True  # whether the distribution of inter-token gaps is kept
+    elastic: bool = False  # whether replicas may be opened, closed or lost during the run
+
+
+def build_fleet(requests: Requests, pools: Sequence[Replicas], rules: Rules, *, seed: int = 0) -> at.Fleet:
+    """Return the arrays of a run at time zero.
+
+    Raises:
+        InputError: no replicas, an unknown router, roles without counterpart, or times beyond the clock.
+    """
+    _check(requests, pools, rules)
+    count = sum(pool.count for pool in pools)
+    disaggregated = any(pool.role == "prefill" for pool in pools)
+    injects = rules.retries > 0 or rules.elastic or disaggregated or requests.successor is not None
+    classes = requests.priority is not None or requests.session is not None or rules.timeout_s is not None
+    caching = any(pool.engine.preemption != "never" or pool.engine.prefix_block_tokens for pool in pools)
+    return at.Fleet(
+        **_world(requests, pools, rules, count, seed),
+        **_replicas(pools, count),
+        **_requests(requests, rules, lean=not (injects or classes or caching), injects=injects),
+        **_prefixes(requests, pools, count),
+        gap_counts=np.zeros(BUCKETS if rules.keep_gaps else 0, np.int64),
+    )
+
+
+def _check(requests: Requests, pools: Sequence[Replicas], rules: Rules) -> None:
+    if rules.router not in ROUTERS:
+        raise UnknownName("router", rules.router, ROUTERS)
+    if not pools or any(pool.count < 1 for pool in pools):
+        raise InputError("a fleet needs at least one replica in every pool.")
+    roles = {pool.role for pool in pools}
+    for role in roles - set(ROLES):
+        raise UnknownName("role", role, ROLES)
+    if ("prefill" in roles) != ("decode" in roles) or ("prefill" in roles and "both" in roles):
+        raise InputError(f"found roles {', '.join(sorted(roles))}; prefill and decode come together and alone.")
+    priorities = np.zeros(1, np.int8) if requests.priority is None else requests.priority
+    if len(priorities) and (priorities.min() < 0 or priorities.max() >= at.MAX_CLASSES):
+        raise InputError(f"priorities must be 0 to {at.MAX_CLASSES - 1}; 0 is served first.")
+    if rules.router == "session" and requests.session is None:
+        raise InputError("the session router needs requests that name a session; choose another router.")
+    given = requests.arrival_s[: requests.given]
+    if len(given) and given[-1] * TICKS_PER_SECOND > MAX_TICKS // 2:
+        raise InputError(f"the last arrival at {given[-1]:g} s is beyond 53 days; split the run into epochs.")
+
+
+def _world(requests: Requests, pools: Sequence[Replicas], rules: Rules, count: int, seed: int) -> dict[str, Any]:
+    world = np.zeros(at.WORLD_COLUMNS, np.int64)
+    world[at.ROUTER], world[at.RANDOM] = ROUTERS[rules.router], seed % 2147483646 + 1
+    world[at.MAX_INFLIGHT] = NO_LIMIT if rules.max_inflight is None else rules.max_inflight
+    world[at.MAX_WAITING] = NO_LIMIT if rules.max_waiting is None else rules.max_waiting
+    world[at.RETRIES], world[at.BACKOFF] = rules.retries, to_ticks(rules.backoff_s)
+    world[at.HELD] = world[at.HELD_LAST] = at.NOBODY
+    world[at.CLASSES] = 1 if requests.priority is None else int(requests.priority.max(initial=0)) + 1
+    world[at.PRIMARY] = requests.given
+    open_ = np.zeros((2, count), np.int32)
+    first = 0
+    for pool in pools:
+        line = 1 if pool.role == "decode" else 0
+        opened = pool.count if pool.open is None else pool.open
+        used = world[at.OPEN_COUNT + line]
+        open_[line, used : used + opened] = np.arange(first, first + opened)
+        world[at.OPEN_COUNT + line] += opened
+        first += pool.count
+    return {"world": world, "open_": open_}
+
+
+def _replicas(pools: Sequence[Replicas], count: int) -> dict[str, Any]:
+    longest = max(len(pool.engine.times.dense) for pool in pools)
+    dense = np.zeros((len(pools), longest), np.int64)
+    rows = np.zeros((count, at.REPLICA_COLUMNS), np.int64)
+    first = 0
+    for e, pool in enumerate(pools):
+        table, row = pool.engine.dense_ticks(), pool.engine.row()
+        beyond = np.arange(1, longest - len(table) + 1) * row[at.DENSE_SLOPE]
+        dense[e] = np.concatenate([table, table[-1] + beyond])
+        mine = slice(first, first + pool.count)
+        rows[mine, at.CLASS], rows[mine, at.ROLE] = e, ROLES[pool.role]
+        rows[first : first + (pool.count if pool.open is None else pool.open), at.OPEN] = 1
+        rows[mine, at.WEIGHT] = max(1, round(pool.weight * KILO))
+        first += pool.count
+    for column in (at.JOINING, at.JOINING_LAST, at.PARTIAL, at.LRU_HEAD, at.LRU_TAIL):
+        rows[:, column] = at.NOBODY
+    rows[:, at.QUEUE_HEAD : at.QUEUE_TAIL + at.MAX_CLASSES] = at.NOBODY
+    names = np.arange(count)
+    return {
+        "engines": np.stack([pool.engine.row() for pool in pools]),
+        "dense": dense,
+        "replicas": rows,
+        "batch": np.zeros((count, max(pool.engine.max_num_seqs for pool in pools)), np.int64),
+        "residue": np.zeros((count, max(pool.engine.block_size for pool in pools)), np.int32),
+        "agenda": np.stack([np.full(count, at.NEVER), names, names]),
+    }
+
+
+def _requests(requests: Requests, rules: Rules, *, lean: bool, injects: bool) -> dict[str, Any]:
+    n, given = len(requests), requests.given
+    times = np.full((n, at.LEAN_TIMES if lean else at.TIME_COLUMNS), -1, np.int64)
+    times[:, at.ARRIVAL] = at.NEVER
+    times[:given, at.ARRIVAL] = np.rint(requests.arrival_s[:given] * TICKS_PER_SECOND)
+    facts = np.zeros((n, at.LEAN if lean else at.FACT_COLUMNS), np.int32)
+    facts[:, at.PROMPT], facts[:, at.OUTPUT] = requests.prompt, requests.output
+    facts[:, at.FOLLOWING] = facts[:, at.HOME] = at.NOBODY
+    if not lean:
+        times[:, at.DEADLINE], times[:, at.THINK] = at.NEVER, 0
+        if rules.timeout_s is not None:
+            times[:given, at.DEADLINE] = times[:given, at.ARRIVAL] + to_ticks(rules.timeout_s)
+        if requests.think_s is not None:
+            times[:, at.THINK] = np.rint(requests.think_s * TICKS_PER_SECOND)
+        facts[:, at.SUCCESSOR] = at.NOBODY if requests.successor is None else requests.successor
+        facts[:, at.AFFINITY] = 0 if requests.session is None else requests.session
+        facts[:, at.PRIORITY] = 0 if requests.priority is None else requests.priority
+    return {"later": np.zeros((2, n if injects else 0), np.int64), "times": times, "facts": facts}
+
+
+def _prefixes(requests: Requests, pools: Sequence[Replicas], count: int) -> dict[str, Any]:
+    chains = requests.chains
+    caching = [pool.engine for pool in pools if pool.engine.prefix_block_tokens]
+    for engine in caching:
+        if chains is not None and engine.prefix_block_tokens != chains.block_tokens:
+            raise InputError(
+                f"prefix_block_tokens is {engine.prefix_block_tokens}, but the requests' prefixes come in blocks "
+                f"of {chains.block_tokens} tokens; set it to that."
+            )
+    size = max((int(engine.row()[at.PREFIX_SLOTS]) for engine in caching), default=0)
+    start = np.zeros(len(requests) + 1 if caching else 0, np.int64)
+    blocks = np.zeros(0, np.int32)
+    if caching and chains is not None:
+        start, blocks = chains.start.astype(np.int64), chains.blocks.astype(np.int32)
+    slots = np.full((count, size, at.SLOT_COLUMNS), at.NOBODY, np.int32)
+    slots[:, :-1, at.AFTER] = np.arange(1, size)
+    return {
+        "chain_start": start,
+        "chain": blocks,
+        "slots": slots,
+        "table": np.full((count, 1 << max(0, (2 * size - 1).bit_length())), at.NOBODY, np.int32),
+    }

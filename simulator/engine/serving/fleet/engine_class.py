@@ -1,0 +1,113 @@
+"""What the kernel must know of one kind of replica: its clockwork in ticks and its cache in blocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from simulator.engine.clock import to_ticks
+from simulator.engine.serving.fleet.layout import (
+    BLOCK_SIZE,
+    BLOCKS,
+    CHUNKED,
+    DECODE_CONTEXT,
+    DENSE_SLOPE,
+    ENGINE_COLUMNS,
+    GROUP,
+    HOST_FIXED,
+    HOST_PER_SEQ,
+    LINK_LATENCY,
+    LINK_TICKS,
+    MAX_SEQS,
+    MIXED,
+    PAGED,
+    PREFILL_FIXED,
+    PREFILL_PAIR,
+    PREFIX_SLOTS,
+    SWAP,
+    TOKEN_BUDGET,
+    Ints,
+)
+from simulator.foundation.errors import Infeasible, InputError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepTimes:
+    """Seconds of one iteration: ``max(host, dense[tokens] + attention)``.
+
+    ``dense[m]`` is everything but attention for a step of ``m`` tokens (m = 0 .. last, then the last slope); attention
+    is ``per_context`` for each cached token of the decoding requests, and ``per_pair`` for each (query, key) pair of a
+    prompt, of which a causal prompt of n tokens after k cached ones has n (k + n / 2).
+    """
+
+    dense: tuple[float, ...]
+    per_context: float
+    per_pair: float
+    prefill_fixed: float = 0.0
+    host_fixed: float = 0.0
+    host_per_sequence: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineClass:
+    """One kind of replica: times, cache and scheduler settings under vLLM's names."""
+
+    times: StepTimes
+    blocks: int  # KV blocks of one replica
+    block_size: int = 16
+    max_num_seqs: int = 256
+    max_num_batched_tokens: int = 8192
+    chunked_prefill: bool = True
+    decode_first: bool = True  # prompts ride along with decode iterations; False: steps of prompts only, first
+    preemption: str = "recompute"  # "recompute", "swap", or "never": reserve the whole request at admission
+    swap_seconds_per_token: float = 0.0
+    prefix_block_tokens: int = 0  # tokens of one prefix block; 0: no prefix cache
+    link_seconds_per_token: float = 0.0  # to send a cache to another replica
+    link_latency: float = 0.0
+
+    def __post_init__(self) -> None:
+        if min(self.block_size, self.max_num_seqs, self.max_num_batched_tokens) < 1:
+            raise InputError(f"block_size, max_num_seqs and max_num_batched_tokens must be at least 1, found {self}.")
+        if self.blocks < 1:
+            raise Infeasible(
+                "no memory is left for the KV cache.",
+                binding="device memory",
+                relaxation="use more devices per replica, fewer bits per weight, or a larger memory fraction",
+            )
+        if self.preemption not in ("recompute", "swap", "never"):
+            raise InputError(f"no preemption {self.preemption!r}. Known: recompute, swap, never.")
+        if self.preemption == "swap" and self.swap_seconds_per_token <= 0:
+            raise InputError("preemption by swap needs swap_seconds_per_token above 0.")
+        if self.decode_first and not self.chunked_prefill and self.max_num_batched_tokens < self.max_num_seqs:
+            raise InputError("decode first with whole prompts needs max_num_batched_tokens of at least max_num_seqs.")
+        if self.prefix_block_tokens % self.block_size:
+            raise InputError(
+                f"prefix_block_tokens={self.prefix_block_tokens} is not a multiple of block_size={self.block_size}."
+            )
+
+    @property
+    def cache_tokens(self) -> int:
+        """Tokens the cache of one replica holds."""
+        return self.blocks * self.block_size
+
+    def row(self) -> Ints:
+        """Return the kernel's row for this class."""
+        times, row = self.times, np.zeros(ENGINE_COLUMNS, np.int64)
+        row[MAX_SEQS], row[TOKEN_BUDGET] = self.max_num_seqs, self.max_num_batched_tokens
+        row[BLOCKS], row[BLOCK_SIZE] = self.blocks, self.block_size
+        row[CHUNKED], row[MIXED], row[PAGED] = self.chunked_prefill, self.decode_first, self.preemption != "never"
+        row[SWAP] = to_ticks(self.swap_seconds_per_token) if self.preemption == "swap" else 0
+        row[DECODE_CONTEXT], row[PREFILL_PAIR] = to_ticks(times.per_context), to_ticks(times.per_pair / 2)
+        row[PREFILL_FIXED] = to_ticks(times.prefill_fixed)
+        row[HOST_FIXED], row[HOST_PER_SEQ] = to_ticks(times.host_fixed), to_ticks(times.host_per_sequence)
+        row[LINK_TICKS], row[LINK_LATENCY] = to_ticks(self.link_seconds_per_token), to_ticks(self.link_latency)
+        row[GROUP] = self.prefix_block_tokens // self.block_size
+        row[PREFIX_SLOTS] = self.blocks // row[GROUP] if row[GROUP] else 0
+        table = self.dense_ticks()
+        row[DENSE_SLOPE] = max(table[-1] - table[-2], 0) if len(table) > 1 else 0
+        return row
+
+    def dense_ticks(self) -> Ints:
+        """Return the table of ``times.dense`` in ticks, each at least one tick."""
+        return np.array([max(1, to_ticks(seconds)) for seconds in self.times.dense], np.int64)

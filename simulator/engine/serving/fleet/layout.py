@@ -1,0 +1,189 @@
+"""The arrays a fleet lives in, and the names of their columns.
+
+State is arrays and nothing else, so that a run can be compiled, paused at any instant, saved and resumed.
+
+* ``replicas[r, column]``: one row of integers per replica, so that one replica's state shares a few cache lines;
+* ``engines[e, column]``: what is the same for all replicas of one engine class (device, model, settings);
+* ``world[column]``: what there is once; ``open_[pool, i]``: the replicas the router may choose;
+* ``times[k, column]`` and ``facts[k, column]``: one row of instants and one of integers per request; rows are short
+  (``LEAN``) where the run needs no preemption, priorities, deadlines, retries, follow-ups, caches or sessions;
+* ``batch[r, place]``: the running requests of each replica, a binary heap by the iteration in which they end.
+
+Times are ticks (picoseconds); memory is in KV blocks.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+Shorts = npt.NDArray[np.int32]
+
+NEVER: Final = 2**62
+REQUESTS: Final = 2**31  # more than any run holds
+NOBODY: Final = -1
+
+# columns of ``replicas``
+CLASS: Final = 0  # row of ``engines``
+ROLE: Final = 1
+MODE: Final = 2
+RUNNING: Final = 3  # decoding requests
+CONTEXT: Final = 4  # their tokens in the KV cache
+USED: Final = 5  # KV blocks referenced
+CACHED: Final = 6  # prefix blocks kept though nobody references them
+ITERATION: Final = 7  # decode iterations done so far
+START: Final = 8  # when the present step began
+STEPS: Final = 9  # iterations of the present step
+JOINING: Final = 10  # first of the requests whose prefill ends with the present step (linked by ``following``)
+JOINING_LAST: Final = 11
+PARTIAL: Final = 12  # request whose prompt is partly computed
+PARTIAL_DONE: Final = 13  # its prompt tokens in the cache
+STAMP: Final = 14  # admissions so far
+OUTSTANDING: Final = 15  # requests routed here and not yet out
+WORK: Final = 16  # their prompt and output tokens
+WAITING: Final = 17
+LINK_FREE: Final = 18  # when the replica's network port has sent what it has to send
+BUSY: Final = 19  # ticks spent in steps
+ALL_STEPS: Final = 20
+DECODED: Final = 21  # tokens of decode iterations
+PREFILLED: Final = 22  # prompt tokens computed
+PREEMPTED: Final = 23
+STALL: Final = 24  # ticks that the running batch has waited for prompts since its last iteration
+OPEN: Final = 28  # whether the router may choose it
+LRU_HEAD: Final = 25
+LRU_TAIL: Final = 26
+FREE_SLOT: Final = 27
+WEIGHT: Final = 29  # for the weighted router, in thousandths
+QUEUE_HEAD: Final = 30  # and the heads of the following priority classes
+QUEUE_TAIL: Final = 38
+MAX_CLASSES: Final = 8
+REPLICA_COLUMNS: Final = 46
+
+# columns of ``engines``
+MAX_SEQS: Final = 0
+TOKEN_BUDGET: Final = 1
+BLOCKS: Final = 2
+BLOCK_SIZE: Final = 3
+CHUNKED: Final = 4
+MIXED: Final = 5  # decode first: prompts ride along with decode iterations
+PAGED: Final = 6  # blocks on demand with preemption; otherwise the whole request is reserved at admission
+SWAP: Final = 7  # ticks per token to move a cache to or from the host; 0: recompute
+DECODE_CONTEXT: Final = 8  # ticks per token of context and iteration
+PREFILL_PAIR: Final = 9  # ticks per (query, key) pair, doubled pairs
+PREFILL_FIXED: Final = 10  # ticks per step that holds prompt tokens
+HOST_FIXED: Final = 11
+HOST_PER_SEQ: Final = 12
+DENSE_SLOPE: Final = 13  # ticks per token beyond the table
+LINK_TICKS: Final = 14  # ticks per token of cache sent to another replica
+LINK_LATENCY: Final = 15
+GROUP: Final = 16  # KV blocks in one prefix block
+PREFIX_SLOTS: Final = 17  # prefix blocks a replica can remember; 0: no prefix cache
+ENGINE_COLUMNS: Final = 18
+
+# columns of ``world``
+NEXT: Final = 0  # next arrival
+NOW: Final = 1
+ROUTER: Final = 2
+RANDOM: Final = 3
+TURN: Final = 19  # round robin's next turn in the first pool; TURN + 1 in the decode pool
+OPEN_COUNT: Final = 5  # open replicas of the first pool; OPEN_COUNT + 1 of the decode pool
+LATER: Final = 7  # entries of the heap of later arrivals
+INFLIGHT: Final = 8
+MAX_INFLIGHT: Final = 9
+MAX_WAITING: Final = 10
+RETRIES: Final = 11
+BACKOFF: Final = 12
+HELD: Final = 13  # first of the requests that no replica was open for
+HELD_LAST: Final = 14
+CLASSES: Final = 15  # priority classes
+EVENTS: Final = 16
+SETTLED: Final = 17  # requests finished, rejected, timed out or too long
+PRIMARY: Final = 18  # requests whose arrival is given; the others arrive when a predecessor ends
+WORLD_COLUMNS: Final = 21
+
+# columns of ``times``, one row per request
+ARRIVAL: Final = 0
+SCHEDULED: Final = 1  # first admitted to a batch
+FIRST: Final = 2  # first token
+FINISH: Final = 3
+LEAN_TIMES: Final = 4
+DEADLINE: Final = 4  # latest first admission
+THINK: Final = 5  # from this request's end to its successor's arrival
+TIME_COLUMNS: Final = 6
+
+# columns of ``facts``, one row per request
+PROMPT: Final = 0
+OUTPUT: Final = 1
+FOLLOWING: Final = 2  # next in whatever list the request is in
+HOME: Final = 3  # replica, NOBODY before routing
+OUTCOME: Final = 4
+LEAN: Final = 5  # columns of a run without preemption, priorities, deadlines, retries, follow-ups, caches or sessions
+GENERATED: Final = 5  # output tokens when last evicted or sent
+READY: Final = 6
+STAMPED: Final = 7  # order of admission at its replica
+ATTEMPTS: Final = 8
+PREEMPTIONS: Final = 9
+REUSED: Final = 10  # prompt tokens found in the prefix cache
+PRIORITY: Final = 11  # 0 is served first
+SUCCESSOR: Final = 12
+AFFINITY: Final = 13  # session
+FACT_COLUMNS: Final = 14
+
+# columns of ``slots``, one row per remembered prefix block
+BLOCK: Final = 0
+REFERENCES: Final = 1
+BEFORE: Final = 2
+AFTER: Final = 3
+SLOT_COLUMNS: Final = 4
+
+# rows of ``agenda`` (a heap of replicas by the end of their step) and ``later`` (a heap of arrivals to come)
+TIME: Final = 0
+NAME: Final = 1
+PLACE: Final = 2  # of each replica in the heap
+
+# modes and roles
+IDLE: Final = 0
+PREFILL: Final = 1  # one iteration that holds prompt tokens
+DECODE: Final = 2  # a run of iterations without
+WAKING: Final = 3  # idle, with an arrival at this very tick
+DOWN: Final = 4
+BOTH: Final = 0
+PREFILL_ONLY: Final = 1
+DECODE_ONLY: Final = 2
+
+# outcomes of a request
+PENDING: Final = 0
+FINISHED: Final = 1
+REJECTED: Final = 2  # a queue was full
+TIMED_OUT: Final = 3
+TOO_LONG: Final = 4  # can never fit the cache
+SHED: Final = 5  # the concurrency limit was reached
+
+# readiness of a request's cache
+ABSENT: Final = 0
+SENT: Final = 1  # computed by a prefill replica
+SWAPPED: Final = 2  # lies in host memory
+
+
+class Fleet(NamedTuple):
+    """Everything a run consists of."""
+
+    world: Ints
+    engines: Ints
+    dense: Ints  # [engine, tokens of the step] ticks of everything but attention
+    replicas: Ints
+    open_: Shorts  # [pool, place]
+    batch: Ints  # [replica, place] heap of running requests: last iteration * 2**31 + request
+    residue: Shorts  # [replica, block size] running requests by (context - iteration) mod block size
+    agenda: Ints  # [3, replica]
+    later: Ints  # [2, place]; length 0 where the run makes no arrivals of its own
+    times: Ints
+    facts: Shorts
+    chain_start: Ints  # prefix blocks of request k: chain[chain_start[k]:chain_start[k + 1]]
+    chain: Shorts
+    slots: Shorts  # [replica, slot, 4]
+    table: Shorts  # [replica, power of two] open addressing: slot or NOBODY
+    gap_counts: Ints  # inter-token gaps by logarithmic bucket; length 0: not kept

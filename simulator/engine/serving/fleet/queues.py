@@ -1,0 +1,65 @@
+"""Waiting requests of a replica: one first-come first-served list per priority class."""
+
+from __future__ import annotations
+
+from simulator.engine.serving.compiled import jit
+from simulator.engine.serving.fleet.layout import (
+    CLASSES,
+    FOLLOWING,
+    LEAN,
+    NOBODY,
+    PRIORITY,
+    QUEUE_HEAD,
+    QUEUE_TAIL,
+    WAITING,
+    Fleet,
+)
+
+
+@jit
+def class_of(f: Fleet, k: int) -> int:
+    """Return the priority class of a request."""
+    return int(f.facts[k, PRIORITY]) if f.facts.shape[1] > LEAN else 0
+
+
+@jit
+def wait_last(f: Fleet, r: int, k: int) -> None:
+    """Append a request to its class."""
+    c = class_of(f, k)
+    f.facts[k, FOLLOWING] = NOBODY
+    if f.replicas[r, QUEUE_HEAD + c] == NOBODY:
+        f.replicas[r, QUEUE_HEAD + c] = k
+    else:
+        f.facts[f.replicas[r, QUEUE_TAIL + c], FOLLOWING] = k
+    f.replicas[r, QUEUE_TAIL + c] = k
+    f.replicas[r, WAITING] += 1
+
+
+@jit
+def wait_first(f: Fleet, r: int, k: int) -> None:
+    """Put a preempted request back to the front of its class."""
+    c = class_of(f, k)
+    f.facts[k, FOLLOWING] = f.replicas[r, QUEUE_HEAD + c]
+    if f.replicas[r, QUEUE_HEAD + c] == NOBODY:
+        f.replicas[r, QUEUE_TAIL + c] = k
+    f.replicas[r, QUEUE_HEAD + c] = k
+    f.replicas[r, WAITING] += 1
+
+
+@jit
+def front(f: Fleet, r: int) -> int:
+    """Return the request to be served next, or NOBODY."""
+    for c in range(f.world[CLASSES]):
+        if f.replicas[r, QUEUE_HEAD + c] != NOBODY:
+            return int(f.replicas[r, QUEUE_HEAD + c])
+    return NOBODY
+
+
+@jit
+def take_front(f: Fleet, r: int, k: int) -> None:
+    """Remove the request that :func:`front` returned."""
+    c = class_of(f, k)
+    f.replicas[r, QUEUE_HEAD + c] = f.facts[k, FOLLOWING]
+    if f.facts[k, FOLLOWING] == NOBODY:
+        f.replicas[r, QUEUE_TAIL + c] = NOBODY
+    f.replicas[r, WAITING] -= 1

@@ -1,0 +1,180 @@
+"""A run of a fleet: advance it, change it while it runs, read it, stop and resume it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from simulator.engine.clock import TICKS_PER_SECOND, to_ticks
+from simulator.engine.serving.compiled import COMPILED, interpreted
+from simulator.engine.serving.fleet import layout as at
+from simulator.engine.serving.fleet import single
+from simulator.engine.serving.fleet.advance import advance
+from simulator.engine.serving.fleet.build import Replicas, Rules, build_fleet
+from simulator.engine.serving.fleet.heaps import arrive_later, schedule
+from simulator.engine.serving.fleet.life import context_of, leave_running, lose
+from simulator.engine.serving.fleet.memory import give_memory
+from simulator.foundation.errors import InputError
+from simulator.workload.requests import Requests
+
+#: requests below which a run is not worth compiling for
+WORTH_COMPILING: Final = 4000
+_BATCH: Final = 2_000_000  # events between two looks at the outside world
+
+_advance_interpreted: Final = interpreted(advance)
+
+
+class FleetRun:
+    """Requests being served by replicas; the instant ``now_s`` only grows.
+
+    >>> # run = FleetRun(requests, [Replicas(engine=engine, count=8)], Rules(router="power-of-two"))
+    >>> # run.finish()
+    """
+
+    def __init__(
+        self,
+        requests: Requests,
+        pools: Sequence[Replicas],
+        rules: Rules,
+        *,
+        seed: int = 0,
+        compiled: bool | None = None,
+    ) -> None:
+        self.pools, self.rules = tuple(pools), rules
+        self.fleet = build_fleet(requests, pools, rules, seed=seed)
+        use = len(requests) > WORTH_COMPILING if compiled is None else compiled
+        self._advance = advance if use else _advance_interpreted
+
+    @property
+    def now_s(self) -> float:
+        """The instant of the last event."""
+        return float(self.fleet.world[at.NOW]) / TICKS_PER_SECOND
+
+    @property
+    def settled(self) -> int:
+        """Requests that have finished or were turned away for good."""
+        return int(self.fleet.world[at.SETTLED])
+
+    @property
+    def done(self) -> bool:
+        """Whether no request is left to settle."""
+        return self.settled == len(self.fleet.times)
+
+    def advance(self, until_s: float, *, progress: Callable[[int], None] | None = None) -> None:
+        """Run every event up to and at ``until_s``; ``progress`` is told now and then how many requests are settled."""
+        self._run(to_ticks(until_s), progress)
+
+    def finish(self, *, progress: Callable[[int], None] | None = None) -> None:
+        """Run until nothing more happens; requests held for want of an open replica stay pending."""
+        if not COMPILED and single.suits(self.fleet):
+            single.finish(self.fleet)
+        self._run(at.NEVER - 1, progress)
+
+    def _run(self, until: int, progress: Callable[[int], None] | None) -> None:
+        while self._advance(self.fleet, until, _BATCH):
+            if progress is not None:
+                progress(self.settled)
+        if progress is not None:
+            progress(self.settled)
+
+    def open(self, replica: int, at_s: float) -> None:
+        """Let the router use a replica from now on, and route what was held for want of one."""
+        row = self.fleet.replicas[replica]
+        if row[at.OPEN]:
+            return
+        row[at.OPEN] = 1
+        if row[at.MODE] == at.DOWN:
+            row[at.MODE] = at.IDLE
+        self._list_open()
+        world, now = self.fleet.world, to_ticks(at_s)
+        while world[at.HELD] != at.NOBODY:
+            k = int(world[at.HELD])
+            world[at.HELD] = self.fleet.facts[k, at.FOLLOWING]
+            arrive_later(self.fleet, k, now)
+
+    def close(self, replica: int) -> None:
+        """Stop routing to a replica; what it has, it finishes (draining)."""
+        self.fleet.replicas[replica, at.OPEN] = 0
+        self._list_open()
+
+    def fail(self, replica: int, at_s: float) -> None:
+        """Lose a replica and its cache at once; its requests are routed again, their tokens so far as prompt."""
+        f, row, now = self.fleet, self.fleet.replicas[replica], to_ticks(at_s)
+        e = row[at.CLASS]
+        self.close(replica)
+        while row[at.RUNNING] > 0:
+            place = int(row[at.RUNNING]) - 1
+            k = int(f.batch[replica, place] % at.REQUESTS)
+            f.facts[k, at.GENERATED] = context_of(f, replica, place) - f.facts[k, at.PROMPT] + 1
+            leave_running(f, e, replica, place)
+            lose(f, k, now)
+        for k in self._waiting_or_computing(replica):
+            lose(f, k, now)
+        row[at.PARTIAL] = row[at.JOINING] = at.NOBODY
+        row[at.USED] = row[at.CACHED] = row[at.WAITING] = row[at.CONTEXT] = 0
+        row[at.QUEUE_HEAD : at.QUEUE_TAIL + at.MAX_CLASSES] = at.NOBODY
+        row[at.LRU_HEAD] = row[at.LRU_TAIL] = at.NOBODY
+        row[at.MODE] = at.DOWN
+        self._empty_cache(replica)
+        schedule(f, replica, at.NEVER)
+
+    def _waiting_or_computing(self, replica: int) -> list[int]:
+        f, row = self.fleet, self.fleet.replicas[replica]
+        e = row[at.CLASS]
+        found: list[int] = []
+        computing = [int(row[at.PARTIAL])] if row[at.PARTIAL] != at.NOBODY else []
+        k = int(row[at.JOINING]) if row[at.MODE] == at.PREFILL else at.NOBODY
+        while k != at.NOBODY:
+            computing.append(k)
+            k = int(f.facts[k, at.FOLLOWING])
+        for k in computing:
+            give_memory(f, e, replica, k, f.facts[k, at.PROMPT] + f.facts[k, at.GENERATED])
+        found.extend(computing)
+        for c in range(at.MAX_CLASSES):
+            k = int(row[at.QUEUE_HEAD + c])
+            while k != at.NOBODY:
+                found.append(k)
+                k = int(f.facts[k, at.FOLLOWING])
+        return sorted(found)
+
+    def _empty_cache(self, replica: int) -> None:
+        size = self.fleet.slots.shape[1]
+        self.fleet.slots[replica] = at.NOBODY
+        self.fleet.slots[replica, :-1, at.AFTER] = np.arange(1, size)
+        self.fleet.replicas[replica, at.FREE_SLOT] = 0
+        self.fleet.table[replica] = at.NOBODY
+        self.fleet.residue[replica] = 0
+
+    def _list_open(self) -> None:
+        f = self.fleet
+        for pool in (0, 1):
+            role = f.replicas[:, at.ROLE] == at.DECODE_ONLY
+            names = np.flatnonzero((f.replicas[:, at.OPEN] == 1) & (role if pool else ~role))
+            f.open_[pool, : len(names)] = names
+            f.world[at.OPEN_COUNT + pool] = len(names)
+
+    def save(self, path: str | Path) -> None:
+        """Write the whole state; :meth:`load` goes on from it, bit for bit."""
+        with Path(path).open("wb") as stream:
+            np.savez(stream, **self.fleet._asdict())
+
+    def load(self, path: str | Path) -> None:
+        """Replace the state by a saved one of the same run.
+
+        Raises:
+            InputError: the file is not a saved run, or one of another shape.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as saved:
+                for name, mine in self.fleet._asdict().items():
+                    if name not in saved or saved[name].shape != mine.shape:
+                        raise InputError(f"{path}: this is the saved state of another run; start anew without it.")
+                    mine[...] = saved[name]
+        except (OSError, ValueError):
+            raise InputError(f"{path}: no saved state can be read; start anew without it.") from None
+
+
+__all__ = ["FleetRun", "Replicas", "Rules"]

@@ -1,0 +1,188 @@
+"""The leaping kernel and its obvious twin give the same instants, tick for tick."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simulator.engine.serving.fleet import layout as at
+from simulator.engine.serving.fleet.engine_class import EngineClass, StepTimes
+from simulator.engine.serving.fleet.run import FleetRun, Replicas, Rules
+from simulator.workload.requests import Chains, Requests
+from tests.engine.serving import slow_twin
+
+
+def make_requests(seed: int, n: int, mean_gap: float, *, block: int, shared: bool, classes: int) -> Requests:
+    """Return random requests; some arrive together, some share prefixes of earlier ones."""
+    g = np.random.default_rng(seed)
+    gaps = np.where(g.random(n) < 0.3, 0.0, g.exponential(mean_gap, n))
+    arrival = np.round(np.cumsum(gaps), 4)
+    prompt = np.clip(g.lognormal(3.0, 1.0, n), 1, 400).astype(np.int32)
+    output = np.clip(g.lognormal(2.0, 1.0, n), 1, 90).astype(np.int32)
+    chains = None
+    if shared:
+        lists, new = [], 1000
+        for length in prompt:
+            family, own = int(g.integers(3)), int(g.integers(0, 4))
+            count = length // block
+            chain = [family * 50 + j for j in range(min(count, own))]
+            extra = count - len(chain)
+            chain += list(range(new, new + extra))
+            new += extra
+            lists.append(chain)
+        start = np.concatenate([[0], np.cumsum([len(x) for x in lists])])
+        chains = Chains(
+            start=start, blocks=np.array([b for chain in lists for b in chain], np.int32), block_tokens=block
+        )
+    priority = g.integers(0, classes, n).astype(np.int8) if classes > 1 else None
+    return Requests(arrival_s=arrival, prompt=prompt, output=output, chains=chains, priority=priority)
+
+
+def twin_of(requests: Requests, engine: EngineClass, timeout_s: float | None) -> list[slow_twin.Request]:
+    """Return the twin's requests."""
+    arrivals = np.rint(requests.arrival_s * 10**12).astype(np.int64)
+    found = []
+    for k in range(len(requests)):
+        chain: list[int] = []
+        if requests.chains is not None and engine.prefix_block_tokens:
+            start = requests.chains.start
+            chain = requests.chains.blocks[start[k] : start[k + 1]].tolist()
+        found.append(
+            slow_twin.Request(
+                k=k,
+                arrival=int(arrivals[k]),
+                prompt=int(requests.prompt[k]),
+                output=int(requests.output[k]),
+                chain=chain,
+                priority=0 if requests.priority is None else int(requests.priority[k]),
+                deadline=slow_twin.NEVER if timeout_s is None else int(arrivals[k]) + round(timeout_s * 10**12),
+            )
+        )
+    return found
+
+
+def twin_settings(engine: EngineClass) -> slow_twin.Settings:
+    """Return the same engine in the twin's words."""
+    row = engine.row()
+    return slow_twin.Settings(
+        table=[int(x) for x in engine.dense_ticks()],
+        slope=int(row[at.DENSE_SLOPE]),
+        per_context=int(row[at.DECODE_CONTEXT]),
+        per_pair=int(row[at.PREFILL_PAIR]),
+        prefill_fixed=int(row[at.PREFILL_FIXED]),
+        host=int(row[at.HOST_FIXED]),
+        host_seq=int(row[at.HOST_PER_SEQ]),
+        blocks=engine.blocks,
+        block_size=engine.block_size,
+        max_seqs=engine.max_num_seqs,
+        budget=engine.max_num_batched_tokens,
+        chunked=engine.chunked_prefill,
+        mixed=engine.decode_first,
+        paged=engine.preemption != "never",
+        swap=int(row[at.SWAP]),
+        group=int(row[at.GROUP]),
+    )
+
+
+def an_engine(**changes: object) -> EngineClass:
+    """Return a small engine whose host, device and attention all matter."""
+    values: dict[str, object] = {
+        "times": StepTimes(
+            dense=tuple(4e-3 + 3e-5 * m for m in range(65)),
+            per_context=2e-6,
+            per_pair=1e-7,
+            prefill_fixed=1e-4,
+            host_fixed=5e-3,
+            host_per_sequence=1e-4,
+        ),
+        "blocks": 120,
+        "block_size": 8,
+        "max_num_seqs": 16,
+        "max_num_batched_tokens": 64,
+    }
+    return EngineClass(**(values | changes))  # type: ignore[arg-type]
+
+
+def compare(requests: Requests, engine: EngineClass, *, replicas: int = 1, timeout_s: float | None = None) -> FleetRun:
+    """Run both and demand equal instants, outcomes, preemptions and cache hits."""
+    run = FleetRun(requests, [Replicas(engine=engine, count=replicas)], Rules(timeout_s=timeout_s), compiled=False)
+    run.finish()
+    expected = twin_of(requests, engine, timeout_s)
+    slow_twin.serve(expected, twin_settings(engine), replicas)
+    f = run.fleet
+    for column, name in ((at.SCHEDULED, "scheduled"), (at.FIRST, "first"), (at.FINISH, "finish")):
+        assert f.times[:, column].tolist() == [getattr(q, name) for q in expected], name
+    assert f.facts[:, at.OUTCOME].tolist() == [q.outcome for q in expected]
+    if f.facts.shape[1] > at.LEAN:
+        assert f.facts[:, at.PREEMPTIONS].tolist() == [q.preemptions for q in expected]
+        assert f.facts[:, at.REUSED].tolist() == [q.reused for q in expected]
+    return run
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    seed=st.integers(0, 10**6),
+    gap=st.sampled_from([0.002, 0.02, 0.1]),
+    chunked=st.booleans(),
+    mixed=st.booleans(),
+    preemption=st.sampled_from(["recompute", "swap", "never"]),
+    prefix=st.booleans(),
+    classes=st.sampled_from([1, 3]),
+    timeout=st.sampled_from([None, 0.05, 1.0]),
+    replicas=st.sampled_from([1, 3]),
+    blocks=st.sampled_from([64, 120, 1000]),
+)
+def test_leaping_from_change_to_change_equals_stepping_through_every_iteration(
+    seed: int,
+    gap: float,
+    chunked: bool,
+    mixed: bool,
+    preemption: str,
+    prefix: bool,
+    classes: int,
+    timeout: float | None,
+    replicas: int,
+    blocks: int,
+) -> None:
+    requests = make_requests(seed, 60, gap, block=16, shared=prefix, classes=classes)
+    engine = an_engine(
+        chunked_prefill=chunked,
+        decode_first=mixed,
+        preemption=preemption,
+        swap_seconds_per_token=1e-5,
+        prefix_block_tokens=16 if prefix else 0,
+        blocks=blocks,
+    )
+    run = compare(requests, engine, replicas=replicas, timeout_s=timeout)
+    assert run.done
+    assert (run.fleet.replicas[:, at.USED] == 0).all()
+    assert (run.fleet.replicas[:, at.OUTSTANDING] == 0).all()
+    assert run.fleet.world[at.INFLIGHT] == 0
+
+
+def test_preemption_happens_in_these_workloads() -> None:
+    requests = make_requests(3, 80, 0.002, block=16, shared=False, classes=1)
+    run = compare(requests, an_engine(blocks=64))
+    assert run.fleet.replicas[:, at.PREEMPTED].sum() > 0
+
+
+def test_prefixes_are_found_in_these_workloads() -> None:
+    requests = make_requests(3, 80, 0.02, block=16, shared=True, classes=1)
+    run = compare(requests, an_engine(prefix_block_tokens=16))
+    assert run.fleet.facts[:, at.REUSED].sum() > 0
+
+
+@pytest.mark.slow
+def test_the_compiled_kernel_gives_the_interpreted_ones_bits() -> None:
+    requests = make_requests(5, 3000, 0.004, block=16, shared=True, classes=2)
+    engine = an_engine(prefix_block_tokens=16, blocks=200)
+    runs = [
+        FleetRun(requests, [Replicas(engine=engine, count=5)], Rules(router="power-of-two"), compiled=compiled)
+        for compiled in (False, True)
+    ]
+    for run in runs:
+        run.finish()
+    for name, left in runs[0].fleet._asdict().items():
+        assert np.array_equal(left, getattr(runs[1].fleet, name)), name
