@@ -140,7 +140,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except BrokenPipeError:  # the reader (head, less) has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
-    return returned if isinstance(returned, int) and not isinstance(returned, bool) else 0
+    code = returned if isinstance(returned, int) and not isinstance(returned, bool) else 0
+    if code == INTERRUPTED:  # typer's own answer to an interrupt
+        output.error("interrupted")
+    return code
 
 
 def _global_flags_first(arguments: list[str]) -> list[str]:

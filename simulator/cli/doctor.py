@@ -28,7 +28,7 @@ _EXTRAS: Final = {
 }
 
 
-def command(as_json: options.Json = False) -> None:
+def command(as_json: options.Json = False) -> int:
     """Say which versions, extras and data are found, and run a small check of each part.
 
     Exit code 2 if something that rackcast needs is missing or broken.
@@ -37,16 +37,18 @@ def command(as_json: options.Json = False) -> None:
     versions |= {package: metadata.version(package) for package in _NEEDED}
     extras = {name: all(find_spec(module) is not None for module in modules) for name, modules in _EXTRAS.items()}
     checks = [(name, *_outcome(check)) for name, check in _CHECKS.items()]
+    broken = [name for name, good, _ in checks if not good]
+    code = InputError.exit_code if broken else 0
     if as_json:
         found = [{"check": name, "ok": good, "found": text} for name, good, text in checks]
-        output.json_document({"versions": versions, "extras": extras, "checks": found})
+        output.json_document({"versions": versions, "extras": extras, "checks": found}, status=output.STATUS[code])
     else:
         output.table(["package", "version"], list(versions.items()))
         output.table(["extra", "installed"], [[name, there] for name, there in extras.items()])
         output.table(["check", "ok", "found"], checks)
-    broken = [name for name, good, _ in checks if not good]
     if broken:
-        raise InputError(f"not in order: {', '.join(broken)}. Install rackcast again.")
+        output.error(f"not in order: {', '.join(broken)}. Install rackcast again.")
+    return code
 
 
 def _outcome(check: Callable[[], str]) -> tuple[bool, str]:
