@@ -13,7 +13,7 @@ from simulator.workload.models.files import Architecture, ModelFile, read_model
 from simulator.workload.models.networks.network import Network
 
 _BESIDE_PACKAGE = ("_data/scenarios/models", "../scenarios/models")  # in a wheel; in a checkout or editable install
-_SEPARATORS = re.compile(r"[\s_/]+")
+_SEPARATORS = re.compile(r"[\s_/-]+")
 
 
 def models_folder() -> Path:
@@ -29,16 +29,17 @@ def models_folder() -> Path:
 class ModelLibrary(Mapping[str, ModelFile]):
     """The files of one folder, read when asked for; a key is a file's stem, its name or one of its aliases.
 
-    Aliases are compared without regard to case, and with blanks, underscores, slashes and hyphens taken as one.
+    Names are compared without regard to case, blanks, hyphens, underscores and slashes.
     """
 
     def __init__(self, folder: Path) -> None:
         self._paths = {path.stem: path for path in sorted(folder.glob("*.yaml"), key=lambda path: path.stem)}
+        self._spelt = {spelling(stem): path for stem, path in self._paths.items()}
         self._read = lru_cache(maxsize=None)(read_model)
 
     def __getitem__(self, name: str) -> ModelFile:
         """Return the model; raises :class:`UnknownName` with near names."""
-        path = self._paths.get(name) or self._paths.get(spelling(name)) or self._by_alias(name)
+        path = self._paths.get(name) or self._spelt.get(spelling(name)) or self._by_alias(name)
         if path is None:
             raise UnknownName("model", name, self._paths)
         return self._read(path)
@@ -61,12 +62,12 @@ class ModelLibrary(Mapping[str, ModelFile]):
 
 
 def spelling(name: str) -> str:
-    """Return a name as it is compared: lower case, one hyphen for each run of blanks, underscores and slashes.
+    """Return a name as it is compared: lower case, without blanks, hyphens, underscores and slashes.
 
-    >>> spelling("BERT_Large SQuAD")
-    'bert-large-squad'
+    >>> spelling("Llama-3.1 8B")
+    'llama3.18b'
     """
-    return _SEPARATORS.sub("-", name.strip().casefold())
+    return _SEPARATORS.sub("", name.casefold())
 
 
 @cache

@@ -40,6 +40,15 @@ def test_every_shape_has_the_published_count_within_what_its_source_rounds():
     assert not off
 
 
+def test_counts_that_were_printed_to_the_last_digit_are_met_to_the_last_digit():
+    exact = [model for model in SHIPPED.values() if (model.published.parameters or 0) % 1000]
+    assert len(exact) > 50
+    for model in exact:
+        shape = model.transformer
+        counted = model.network.build().parameters if shape is None else count_parameters(shape).total
+        assert counted == model.published.parameters, model.name
+
+
 def test_every_mixture_has_the_published_active_count():
     for model in SHIPPED.values():
         if model.published.active_parameters is not None:

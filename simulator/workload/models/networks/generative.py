@@ -35,7 +35,8 @@ def dcgan(size: int, *, latent: int = 100, width: int = 64) -> Canvas:
 def cyclegan(size: int, *, width: int = 64, blocks: int = 9) -> Canvas:
     """Draw one of CycleGAN's two generator-discriminator pairs, for images ``size`` pixels wide.
 
-    Source: Zhu et al. 2017, arXiv:1703.10593. A ResNet generator with instance norms without parameters, and a 70 x 70 patch discriminator on its output.
+    Source: Zhu et al. 2017, arXiv:1703.10593. A ResNet generator with instance norms without parameters, and a
+    discriminator of 70 x 70 patches on its output.
     """
     canvas = Canvas(3, (size, size))
     _instance(canvas, width, 7, stride=1, padding=3)
@@ -186,7 +187,7 @@ def latent_diffusion(
     size: int, *, width: int = 320, levels: str = "1-2-4-4", context: int = 768, tokens: int = 77, head_width: int = 0,
     depths: str = "1-1-1-0", middle: int = 1, vector: int = 0, channels: int = 4,
 ) -> Canvas:  # fmt: skip
-    """Draw the U-Net of a latent diffusion model (Rombach et al. 2021, arXiv:2112.10752); ``size`` is the latents' edge.
+    """Draw the U-Net of a latent diffusion model (Rombach et al. 2021, arXiv:2112.10752); ``size`` is its edge.
 
     Args:
         levels: channels of each level over ``width``; two residual blocks go down and three up at each.

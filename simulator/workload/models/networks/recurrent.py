@@ -103,13 +103,15 @@ def rnn_t(
     joint: int = 512,
     labels: int = 29,
     tokens_per_frame: float = 0.25,
+    lattice: bool = False,
 ) -> Canvas:
     """Draw an RNN transducer (Graves 2012, arXiv:1211.3711) for ``size`` stacked frames of an utterance.
 
     Args:
         before, after: encoder layers before and after two frames are joined into one.
-        tokens_per_frame: labels of the transcript per stacked frame (the prediction network runs over them; the joint
-            network runs once per encoder frame and once per label, as in greedy decoding).
+        tokens_per_frame: labels of the transcript per stacked frame; the prediction network runs over them.
+        lattice: the joint network runs over every pair of encoder frame and label, as in training; otherwise once per
+            frame and once per label, as in greedy decoding.
     """
     canvas = Canvas(features, (size,))
     for _ in range(before):
@@ -127,7 +129,8 @@ def rnn_t(
         for _ in range(2):
             scan(canvas, prediction)
         canvas.linear(joint, name="joint, prediction side")
-    canvas.channels, canvas.extent = joint, (frames + labels_spoken,)
+    pairs = frames * (labels_spoken + 1) if lattice else frames + labels_spoken
+    canvas.channels, canvas.extent = joint, (pairs,)
     canvas.act()
     canvas.linear(labels, name="labels")
     return canvas
