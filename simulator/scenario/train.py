@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field
 from simulator.foundation.errors import InputError
 from simulator.foundation.schema import Count, Name, StrictModel, text_or
 from simulator.mapping.plan import Plan
+from simulator.profiles.framework import Framework, framework_named
 from simulator.scenario.kinds import Context, WorkloadKind
 from simulator.workload.jobs.training import Precision, TrainingJob
 from simulator.workload.models.transformer import Transformer
@@ -72,6 +73,7 @@ class TrainFile(StrictModel):
     model: str = Field(description="a key of 'models', or a name that `rackcast model list` shows")
     precision: str = Field(default="bf16", description="of the matrix products: fp32, tf32, fp16, bf16, fp8, ...")
     optimizer: str = "adam"
+    framework: str = Field(default="megatron-lm", description="software that runs the job: megatron-lm, pytorch-fsdp, ...")
     seq_len: Annotated[int, Field(ge=1, le=10**8)] | None = Field(
         default=None, description="tokens of one sample; left out: the longest the model takes"
     )
@@ -86,6 +88,7 @@ class TrainWorkload:
 
     Attributes:
         job: what is learned: model, sequence length, global batch, precision, optimizer.
+        framework: the software that runs it.
         tokens: of the whole run; None if nobody asks for its end.
         micro_batch: samples of one forward pass of one DP rank; None for the planner to choose.
         plan: the decision, if it is taken; None for the planner to take.
@@ -93,6 +96,7 @@ class TrainWorkload:
 
     id: str
     job: TrainingJob
+    framework: Framework
     tokens: float | None
     micro_batch: int | None
     plan: Plan | None
@@ -110,6 +114,8 @@ def build(file: TrainFile, context: Context) -> TrainWorkload:
         optimizer: Optimizer = optimizers[file.optimizer]
     with context.at("precision"):
         precision = Precision.of(file.precision)
+    with context.at("framework"):
+        framework = framework_named(file.framework)
     seq_len = _seq_len(file, model, context)
     samples = _samples(file.batch.global_, seq_len, context)
     micro = None if file.batch.micro == "auto" else file.batch.micro
@@ -117,6 +123,7 @@ def build(file: TrainFile, context: Context) -> TrainWorkload:
     return TrainWorkload(
         id=file.id,
         job=job,
+        framework=framework,
         tokens=file.tokens,
         micro_batch=micro,
         plan=None if file.parallelism == "auto" else _plan(file.parallelism, samples, micro, model, context),

@@ -99,17 +99,20 @@ Operator = Gemm | ExpertGemm | Attention | Scan | Elementwise
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """Equal layers: their operators and how many there are.
+    """Equal half-layers (an attention, a feed-forward network, a recurrence): their operators and how many there are.
 
-    ``tensor_collectives`` counts the TP exchanges of [tokens, width] in one forward pass (2 for a classic layer).
+    Attributes:
+        tensor_collectives: exchanges of [tokens, width] over TP in one forward pass.
+        routed: experts each token visits, over the EP group (0: no all-to-all); routed_width: elements of a visit.
     """
 
     name: str
     count: int
     operators: tuple[Operator, ...]
-    tensor_collectives: int = 2
+    tensor_collectives: int = 1
     width: int = 0
-    routed: int = 0  # experts each token visits, over the EP group (0: no all-to-all)
+    routed: int = 0
+    routed_width: int = 0
 
 
 _HALF = 2.0  # bytes of a stored 16-bit activation; the mapping rescales for other precisions
@@ -125,31 +128,31 @@ def _residual(model: Transformer, name: str) -> Elementwise:
     return Elementwise(name=name, moved=moved, region=Region.SEQUENCE, saved_bytes=mask, backward_moved=1.0)
 
 
-def attention_operators(model: Transformer) -> tuple[Operator, ...]:
+def attention_operators(
+    model: Transformer, *, causal: bool = True, windowed: bool = True
+) -> tuple[Operator, ...]:
     """Return the projections and the core of one self-attention."""
-    h = model.hidden
     if model.latent is not None:
         return _latent_attention(model)
-    heads, kv, d = model.heads, model.kv_heads, model.head_dim
-    width = heads * d
+    h, heads = model.hidden, model.heads
+    whole = not windowed
+    kv = model.global_kv_heads if whole and model.global_kv_heads else model.kv_heads
+    d = model.global_head_dim if whole and model.global_head_dim else model.head_dim
     projections: list[Operator] = [
         _norm(model, "attention norm"),
         Gemm(name="qkv", k=h, n=(heads + 2 * kv) * d, cut=Cut.COLUMN, saved=h),
     ]
-    if not model.learned_positions:
-        rotated = float((heads + kv) * d)
-        projections.append(Elementwise(name="rotary", moved=2 * rotated, region=Region.TENSOR, backward_moved=1.0))
+    if model.relative_projection:
+        projections.append(Gemm(name="relative positions", k=h, n=heads * d, cut=Cut.COLUMN))
+    if not model.learned_positions and causal:
+        projections.append(Elementwise(name="rotary", moved=2.0 * (heads + kv) * d, region=Region.TENSOR, backward_moved=1.0))
     return (
         *projections,
-        _core(model, window=model.sliding_window),
-        Gemm(name="attention out", k=width, n=h, cut=Cut.ROW, saved=width),
+        Attention(name="attention", heads=heads, kv_heads=kv, qk_dim=d, v_dim=d, causal=causal,
+                  window=model.sliding_window if windowed else None),
+        Gemm(name="attention out", k=heads * d, n=h, cut=Cut.ROW, saved=heads * d),
         _residual(model, "attention residual"),
-    )
-
-
-def _core(model: Transformer, *, window: int | None) -> Attention:
-    return Attention(name="attention", heads=model.heads, kv_heads=model.kv_heads, qk_dim=model.head_dim,
-                     v_dim=model.head_dim, causal=model.kind != "encoder", window=window)  # fmt: skip
+    )  # fmt: skip
 
 
 def _latent_attention(model: Transformer) -> tuple[Operator, ...]:
@@ -208,18 +211,22 @@ def expert_operators(model: Transformer) -> tuple[Operator, ...]:
     experts = model.experts
     assert experts is not None
     h, width, active = model.hidden, experts.ffn, experts.active
+    inside = experts.latent or h  # width in which routed experts work
     up = 2 * width if model.gated else width
-    shared = _two_matrices(model, experts.shared * width, "shared expert") if experts.shared else ()
+    narrowing = () if experts.latent is None else (
+        Gemm(name="latent down", k=h, n=inside, saved=h), Gemm(name="latent up", k=inside, n=h, saved=inside))  # fmt: skip
+    shared = _two_matrices(model, experts.shared_width, "shared expert") if experts.shared_width else ()
     return (
         _norm(model, "ffn norm"),
         Gemm(name="router", k=h, n=experts.count, saved=h),
-        Elementwise(name="permute", moved=2.0 * active * h, region=Region.SEQUENCE, kernels=4, backward_moved=1.0,
-                    saved_bytes=_HALF * active * h),
-        ExpertGemm(name="expert up", k=h, n=up, experts=experts.count, active=active, saved=0.0),
+        *narrowing,
+        Elementwise(name="permute", moved=2.0 * active * inside, region=Region.SEQUENCE, kernels=4, backward_moved=1.0,
+                    saved_bytes=_HALF * active * inside),
+        ExpertGemm(name="expert up", k=inside, n=up, experts=experts.count, active=active),
         Elementwise(name="expert activation", moved=float(active * (up + width)), region=Region.SEQUENCE,
                     saved_bytes=_HALF * active * up),
-        ExpertGemm(name="expert down", k=width, n=h, experts=experts.count, active=active, saved=float(width)),
-        Elementwise(name="unpermute", moved=2.0 * active * h, region=Region.SEQUENCE, kernels=4, backward_moved=1.0),
+        ExpertGemm(name="expert down", k=width, n=inside, experts=experts.count, active=active, saved=float(width)),
+        Elementwise(name="unpermute", moved=2.0 * active * inside, region=Region.SEQUENCE, kernels=4, backward_moved=1.0),
         *shared,
         _residual(model, "ffn residual"),
     )  # fmt: skip
@@ -229,7 +236,7 @@ def recurrence_operators(model: Transformer) -> tuple[Operator, ...]:
     """Return one Mamba-2 layer: in-projection, causal convolution, scan, gated norm, out-projection."""
     mamba = model.recurrence
     assert mamba is not None
-    inner = mamba.heads * mamba.head_dim
+    inner = mamba.inner
     mixed = inner + 2 * mamba.groups * mamba.state
     return (
         _norm(model, "recurrence norm"),
@@ -242,51 +249,41 @@ def recurrence_operators(model: Transformer) -> tuple[Operator, ...]:
     )
 
 
+def total_layers(model: Transformer) -> int:
+    """Return the layers that a pipeline deals out: the encoder's and the decoder's."""
+    return model.layers + model.encoder_layers
+
+
 def blocks(model: Transformer) -> tuple[Block, ...]:
-    """Return the layers of a model grouped into equal ones; counts add up to all its layers.
+    """Return the half-layers of a model grouped into equal ones.
 
-    An encoder-decoder model lists encoder layers, then decoder layers with a second, cross attention.
+    A layer of a classic model is one attention and one feed-forward block; hybrids hold fewer of one kind. An
+    encoder-decoder model's decoder layers have a second, cross attention.
     """
-    if model.recurrence is not None:
-        return _hybrid_blocks(model)
-    h, attention = model.hidden, attention_operators(model)
-    found: list[Block] = []
+    h, causal = model.hidden, model.kind != "encoder"
+    windowed = model.attending_layers - model.global_layers if model.sliding_window is not None else 0
+    found = [
+        Block(name="windowed attention", count=windowed, operators=attention_operators(model), width=h),
+        Block(name="attention", count=model.attending_layers - windowed, width=h,
+              operators=attention_operators(model, causal=causal, windowed=False)),
+        Block(name="feed-forward", count=model.dense_ffn_layers, width=h,
+              operators=feed_forward_operators(model, model.ffn)),
+    ]  # fmt: skip
     if model.encoder_layers:
-        layer = (*attention, *feed_forward_operators(model, model.ffn))
-        found.append(Block(name="encoder layer", count=model.encoder_layers, operators=layer, width=h))
-    cross = attention if model.kind == "encoder-decoder" else ()
-    moe_layers = model.layers - model.experts.dense_layers if model.experts else 0
-    dense_layers = model.layers - moe_layers
-    exchanges = 3 if cross else 2
-    if dense_layers:
-        layer = (*attention, *cross, *feed_forward_operators(model, model.ffn))
-        found.append(Block(name="layer", count=dense_layers, operators=layer, width=h, tensor_collectives=exchanges))
-    if moe_layers:
-        assert model.experts is not None
-        layer = (*attention, *expert_operators(model))
-        found.append(Block(name="MoE layer", count=moe_layers, operators=layer, width=h,
-                           tensor_collectives=2 if model.experts.shared else 1, routed=model.experts.active))  # fmt: skip
-    return tuple(found)
-
-
-def _hybrid_blocks(model: Transformer) -> tuple[Block, ...]:
-    """Hybrids alternate single-purpose layers: recurrence, attention, and (expert) feed-forward."""
-    assert model.recurrence is not None
-    h = model.hidden
-    attending = model.attention_layers or 0
-    feeding = model.layers - model.recurrence.layers - attending
-    found = [Block(name="recurrence layer", count=model.recurrence.layers, operators=recurrence_operators(model),
-                   width=h, tensor_collectives=1)]  # fmt: skip
-    if attending:
-        found.append(Block(name="attention layer", count=attending, operators=attention_operators(model), width=h,
-                           tensor_collectives=1))  # fmt: skip
-    if feeding and model.experts is not None:
-        found.append(Block(name="MoE layer", count=feeding, operators=expert_operators(model), width=h,
-                           tensor_collectives=1 if model.experts.shared else 0, routed=model.experts.active))  # fmt: skip
-    elif feeding:
-        found.append(Block(name="ffn layer", count=feeding, operators=feed_forward_operators(model, model.ffn),
-                           width=h, tensor_collectives=1))  # fmt: skip
-    return tuple(found)
+        bidirectional = attention_operators(model, causal=False, windowed=False)
+        feed_forward = feed_forward_operators(model, model.ffn)
+        found += [
+            Block(name="encoder attention", count=model.encoder_layers, operators=bidirectional, width=h),
+            Block(name="encoder feed-forward", count=model.encoder_layers, operators=feed_forward, width=h),
+            Block(name="cross attention", count=model.layers, operators=bidirectional, width=h),
+        ]
+    if model.experts is not None:
+        found.append(Block(name="experts", count=model.moe_layers, operators=expert_operators(model), width=h,
+                           tensor_collectives=1 if model.experts.shared_width else 0,
+                           routed=model.experts.active, routed_width=model.experts.latent or h))  # fmt: skip
+    if model.recurrence is not None:
+        found.append(Block(name="recurrence", count=model.recurrence.layers, operators=recurrence_operators(model), width=h))
+    return tuple(block for block in found if block.count)
 
 
 def embedding_operators(model: Transformer) -> tuple[Operator, ...]:
@@ -297,8 +294,11 @@ def embedding_operators(model: Transformer) -> tuple[Operator, ...]:
 
 def head_operators(model: Transformer) -> tuple[Operator, ...]:
     """Return what stands after the last layer: norm, vocabulary projection, and cross-entropy in fp32."""
+    norm = (_norm(model, "final norm"),)
+    if not model.vocab or not model.head:
+        return norm
     return (
-        _norm(model, "final norm"),
+        *norm,
         Gemm(name="vocabulary", k=model.hidden, n=model.vocab, cut=Cut.COLUMN, saved=model.hidden),
         Elementwise(name="cross entropy", moved=6.0 * model.vocab, region=Region.TENSOR, kernels=8,
                     saved_bytes=3 * _HALF * model.vocab, backward_moved=0.5),

@@ -1,0 +1,156 @@
+"""Time of one operator on one device, for arrays of shapes.
+
+A matrix product is bound by arithmetic or by memory, joined smoothly; arithmetic suffers from partly filled tiles and
+waves of tiles over the compute units, and from filling the pipeline along k. Everything else streams through memory.
+
+Source of the form: roofline (Williams et al. 2009) with the smooth join and achieved shares fitted to measured kernel
+tables (see docs/models.md). Left out: cache reuse between kernels, clock changes under load.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.mapping.split import LocalAttention, LocalProduct, LocalScan, LocalTraffic
+from simulator.profiles.device import Device, peak_for
+from simulator.profiles.efficiency import Efficiency, efficiency_of
+from simulator.profiles.framework import AttentionKernel
+from simulator.workload.jobs.training import Precision
+
+Floats = NDArray[np.float64]
+
+#: output tiles that libraries choose from, with the share of the largest tile's speed (smaller tiles re-read more)
+TILES: Final = ((256, 128, 1.0), (128, 128, 0.96), (128, 64, 0.82), (64, 64, 0.66))
+#: fused attention, time of the backward pass over the forward pass: five products against two (Dao et al. 2022), at
+#: 5/6 of the forward pass's speed (published kernel rates of FlashAttention-2 and -3, arXiv 2307.08691 and 2407.08608)
+ATTENTION_BACKWARD: Final = 3.0
+#: bytes per score of unfused attention: scale, mask and softmax read and write it, dropout reads, writes and masks
+SCORE_PASSES_FORWARD: Final = 4.5
+SCORE_PASSES_BACKWARD: Final = 5.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """A device at work in one precision: peaks in FLOP/s, bandwidth in B/s, and its class's efficiency."""
+
+    peak: float  # of the products' precision
+    peak16: float  # of 16-bit products: attention stays there in narrow-format training
+    bandwidth: float
+    units: int | None  # compute units that share the tiles of a product
+    efficiency: Efficiency
+    precision: Precision
+
+    @staticmethod
+    def of(device: Device, precision: Precision, efficiency: Efficiency | None = None) -> Machine:
+        """Return the machine; raises :class:`InputError` where the device lacks the precision."""
+        peak = peak_for(device, precision.peak)
+        narrow = precision.peak in ("fp8", "fp4", "int8")
+        peak16 = peak_for(device, "bf16" if "bf16" in device.peak else "fp16") if narrow else peak
+        bandwidth = device.require("memory_bandwidth")
+        return Machine(peak=peak, peak16=peak16, bandwidth=bandwidth, units=device.compute_units,
+                       efficiency=efficiency or efficiency_of(device), precision=precision)  # fmt: skip
+
+    @property
+    def stream(self) -> float:
+        """Bytes per second that streaming kernels reach."""
+        return self.bandwidth * self.efficiency.memory
+
+
+def fill(m: Floats, n: Floats, batch: Floats, units: int | None) -> Floats:
+    """Return the share of the arithmetic that is useful, best over the tiles: edges and the last wave are padding."""
+    best = np.zeros(np.broadcast(m, n).shape)
+    for rows, columns, speed in TILES:
+        tiles = np.ceil(m / rows) * np.ceil(n / columns) * batch
+        slots = tiles if units is None else np.ceil(tiles / units) * units
+        best = np.maximum(best, speed * (m * n * batch) / (slots * rows * columns))
+    return best
+
+
+def product_time(
+    m: Floats, k: Floats, n: Floats, batch: Floats, machine: Machine, *, wide: bool = False, grouped: bool = False
+) -> Floats:
+    """Return seconds of ``batch`` products m x k by k x n in one launch.
+
+    Args:
+        wide: whether the product runs in 16 bits though the job's precision is narrower (vocabulary, router).
+        grouped: whether it is a grouped expert product.
+    """
+    e = machine.efficiency
+    narrow = machine.precision.product_bytes < machine.precision.activation_bytes and not wide
+    share = e.product(machine.precision.peak) if narrow or machine.peak == machine.peak16 else e.product16
+    share = share * (e.grouped if grouped else 1.0)
+    peak = machine.peak if narrow else machine.peak16
+    ramp = k / (k + e.depth)
+    arithmetic = 2.0 * m * k * n * batch / (peak * share * ramp * fill(m, n, batch, machine.units))
+    item = machine.precision.product_bytes if narrow else machine.precision.activation_bytes
+    out = machine.precision.activation_bytes
+    memory = batch * ((m * k + k * n) * item + m * n * out) / machine.stream
+    return join(arithmetic, memory, e.sharpness)
+
+
+def join(a: Floats, b: Floats, sharpness: float) -> Floats:
+    """Return ``(a**p + b**p)**(1/p)``, without overflow: between max(a, b) and a + b."""
+    high, low = np.maximum(a, b), np.minimum(a, b)
+    return high * (1.0 + (low / np.maximum(high, np.finfo(float).tiny)) ** sharpness) ** (1.0 / sharpness)
+
+
+def attention_time(part: LocalAttention, machine: Machine, *, kernel: AttentionKernel, backward: bool) -> Floats:
+    """Return seconds of the attention core (scores, softmax, weighted sum) for one micro-batch."""
+    if kernel == "unfused":
+        return _unfused_attention(part, machine, backward=backward)
+    e = machine.efficiency
+    scores = part.samples * part.heads * part.queries * part.keys * part.kept
+    flop = 2.0 * scores * (part.qk_dim + part.v_dim) * (ATTENTION_BACKWARD if backward else 1.0)
+    ramp = part.keys / (part.keys + e.attention_length)
+    share = e.attention if kernel == "fused" else e.attention_early
+    arithmetic = flop / (machine.peak16 * share * ramp)
+    moved = part.samples * (part.queries * part.heads * (part.qk_dim + part.v_dim)
+                            + part.keys * part.kv_heads * (part.qk_dim + part.v_dim))  # fmt: skip
+    memory = moved * machine.precision.activation_bytes * (2.0 if backward else 1.0) / machine.stream
+    return np.maximum(arithmetic, memory)
+
+
+def _unfused_attention(part: LocalAttention, machine: Machine, *, backward: bool) -> Floats:
+    batch = part.samples * part.heads
+    scores = product_time(part.queries, np.full_like(part.queries, part.qk_dim), part.keys, batch, machine, wide=True)
+    mixed = product_time(part.queries, part.keys, np.full_like(part.queries, part.v_dim), batch, machine, wide=True)
+    passes = SCORE_PASSES_BACKWARD if backward else SCORE_PASSES_FORWARD
+    traffic = passes * batch * part.queries * part.keys * machine.precision.activation_bytes / machine.stream
+    return (2.0 if backward else 1.0) * (scores + mixed) + traffic
+
+
+def scan_time(part: LocalScan, machine: Machine, *, backward: bool) -> Floats:
+    """Return seconds of a chunked state-space scan: per token a chunk-wide product and two state-wide ones."""
+    flop = 2.0 * part.tokens * part.inner * (part.chunk + 2.0 * part.state) * (2.5 if backward else 1.0)
+    arithmetic = flop / (machine.peak16 * machine.efficiency.attention)
+    states = part.tokens / part.chunk * part.inner * part.state * 4.0 * 3.0
+    moved = part.tokens * part.inner * 4.0 * machine.precision.activation_bytes + states
+    return arithmetic + moved * (2.0 if backward else 1.0) / machine.stream
+
+
+def traffic_time(part: LocalTraffic, machine: Machine, *, backward: bool) -> Floats:
+    """Return seconds to stream an elementwise operator's operands."""
+    moved = part.moved * (part.backward_moved if backward else 1.0)
+    return moved * machine.precision.activation_bytes / machine.stream
+
+
+def forward_time(part: LocalProduct, machine: Machine) -> Floats:
+    """Return seconds of a product's forward pass."""
+    return product_time(part.m, part.k, part.n, part.batch, machine, wide=is_wide(part), grouped=part.grouped)
+
+
+def backward_times(part: LocalProduct, machine: Machine) -> tuple[Floats, Floats]:
+    """Return seconds of the input's gradient and of the weight's gradient."""
+    wide = is_wide(part)
+    inputs = product_time(part.m, part.n, part.k, part.batch, machine, wide=wide, grouped=part.grouped)
+    weights = product_time(part.k, part.m, part.n, part.batch, machine, wide=wide, grouped=part.grouped)
+    return inputs, weights
+
+
+def is_wide(part: LocalProduct) -> bool:
+    """Return whether a product keeps 16 bits in narrow-format training: the vocabulary and the router."""
+    return part.name in ("vocabulary", "router")

@@ -1,0 +1,140 @@
+"""Time of one layer's forward and backward pass on one rank, and of what stands around the layers.
+
+Shapes are those of the program's distinct local combinations. A pass takes the longer of the device's work and of the
+host's launches: small layers leave the device waiting for the host.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.costs.compute import (
+    Machine,
+    attention_time,
+    backward_times,
+    forward_time,
+    scan_time,
+    traffic_time,
+)
+from simulator.mapping.placement import Group
+from simulator.mapping.program import Exchange, LocalBlock, Program
+from simulator.mapping.split import LocalAttention, LocalOperator, LocalProduct, LocalScan, LocalTraffic
+from simulator.profiles.framework import Framework
+
+Floats = NDArray[np.float64]
+
+#: launches per operator, forward and backward; unfused attention copies, scales, masks and drops in kernels of its own
+PRODUCT_KERNELS: Final = (1, 2)
+FUSED_KERNELS: Final = (1, 3)
+UNFUSED_KERNELS: Final = (7, 12)
+SCAN_KERNELS: Final = (5, 9)
+BACKWARD_KERNELS: Final = 1.5  # backward launches per forward launch of elementwise operators
+
+
+class Network(Protocol):
+    """Anything that prices a collective of a group; sizes in bytes follow nccl-tests."""
+
+    def time(self, operation: str, size: Floats, group: Group) -> Floats:
+        """Return seconds of one collective that has its links to itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """Seconds that one pass over some operators needs of the device, by where they go, and its kernel launches.
+
+    Arrays of one value per local combination. Sums and shares of work are work again.
+    """
+
+    products: Floats
+    elementwise: Floats
+    exchanged: Floats  # TP, EP and CP collectives that are not hidden
+    kernels: Floats
+
+    @staticmethod
+    def none(count: int) -> Work:
+        """Return no work, for ``count`` combinations."""
+        zero = np.zeros(count)
+        return Work(products=zero, elementwise=zero, exchanged=zero, kernels=zero)
+
+    def plus(self, *, products: Any = 0.0, elementwise: Any = 0.0, exchanged: Any = 0.0, kernels: Any = 0.0) -> Work:
+        """Return this work and more."""
+        return Work(products=self.products + products, elementwise=self.elementwise + elementwise,
+                    exchanged=self.exchanged + exchanged, kernels=self.kernels + kernels)  # fmt: skip
+
+    def add(self, other: Work, times: float = 1.0) -> Work:
+        """Return this work and ``times`` the other."""
+        return self.plus(products=times * other.products, elementwise=times * other.elementwise,
+                         exchanged=times * other.exchanged, kernels=times * other.kernels)  # fmt: skip
+
+    def busy(self, machine: Machine, framework: Framework) -> tuple[Floats, Floats]:
+        """Return the pass's duration, and the part of it in which the device waits for the host."""
+        dispatch = framework.dispatch
+        kernels = self.kernels * dispatch.kernels
+        device = self.products + self.elementwise + self.exchanged + kernels * machine.efficiency.kernel_gap_s
+        busy = np.maximum(device, kernels * dispatch.kernel_s)
+        return busy, busy - device
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passes:
+    """The forward and the backward work of a block, and the part of forward that selective recomputation repeats."""
+
+    forward: Work
+    backward: Work
+    attention: Work
+
+
+def block_passes(block: LocalBlock, program: Program, machine: Machine, framework: Framework, network: Network) -> Passes:
+    """Return the work of one block of a program for one micro-batch."""
+    forward = backward = attention = Work.none(len(program.local))
+    for operator in block.operators:
+        ahead, back = _operator_work(operator, machine, framework, len(program.local))
+        forward, backward = forward.add(ahead), backward.add(back)
+        if isinstance(operator, LocalAttention) and framework.attention == "unfused":
+            attention = attention.add(ahead)
+    for exchange in block.exchanges:
+        ahead, back = _exchange_work(exchange, program, framework, network)
+        forward, backward = forward.add(ahead), backward.add(back)
+    held = block.parameters + block.expert_parameters
+    # adding a micro-batch's weight gradients to the accumulated ones reads and writes each of them
+    backward = backward.plus(elementwise=2.0 * framework.gradient_bytes * held / machine.stream)
+    return Passes(forward=forward, backward=backward, attention=attention)
+
+
+def _operator_work(operator: LocalOperator, machine: Machine, framework: Framework, count: int) -> tuple[Work, Work]:
+    none = Work.none(count)
+    match operator:
+        case LocalProduct():
+            inputs, weights = backward_times(operator, machine)
+            ahead, back = PRODUCT_KERNELS
+            return (none.plus(products=forward_time(operator, machine), kernels=ahead),
+                    none.plus(products=inputs + weights, kernels=back))  # fmt: skip
+        case LocalAttention():
+            kernel = framework.attention
+            ahead, back = UNFUSED_KERNELS if kernel == "unfused" else FUSED_KERNELS
+            return (none.plus(products=attention_time(operator, machine, kernel=kernel, backward=False), kernels=ahead),
+                    none.plus(products=attention_time(operator, machine, kernel=kernel, backward=True), kernels=back))  # fmt: skip
+        case LocalScan():
+            ahead, back = SCAN_KERNELS
+            return (none.plus(products=scan_time(operator, machine, backward=False), kernels=ahead),
+                    none.plus(products=scan_time(operator, machine, backward=True), kernels=back))  # fmt: skip
+        case LocalTraffic():
+            share = framework.dispatch.traffic
+            back_kernels = operator.kernels * BACKWARD_KERNELS
+            return (none.plus(elementwise=share * traffic_time(operator, machine, backward=False), kernels=operator.kernels),
+                    none.plus(elementwise=share * traffic_time(operator, machine, backward=True), kernels=back_kernels))  # fmt: skip
+
+
+def _exchange_work(exchange: Exchange, program: Program, framework: Framework, network: Network) -> tuple[Work, Work]:
+    none = Work.none(len(program.local))
+    active = exchange.size > 0
+    if not active.any():
+        return none, none
+    once = np.where(active, network.time(exchange.operation, exchange.size, program.local_groups[exchange.axis]), 0.0)
+    shown = once * (1.0 - framework.overlaps_tensor if exchange.axis in ("tp", "cp") else 1.0)
+    return (none.plus(exchanged=exchange.forward * shown, kernels=exchange.forward * active),
+            none.plus(exchanged=exchange.backward * shown, kernels=exchange.backward * active))  # fmt: skip

@@ -1,0 +1,201 @@
+"""Durations of every part of a training step, for every plan of a program.
+
+``price`` is the one place where a program meets a machine, a framework and a network. The closed form (``estimate``)
+and the engine both start from the ``StepTimes`` it returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.costs.compute import Machine
+from simulator.costs.passes import Network, Passes, Work, block_passes
+from simulator.mapping.program import Program
+from simulator.profiles.framework import Framework
+from simulator.workload.optimizers import update_bytes_per_parameter
+
+Floats = NDArray[np.float64]
+
+#: share of a backward pass beside which gradients can be exchanged: the first layer's gradients come last
+HIDEABLE: Final = 0.9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepTimes:
+    """Seconds, shape (P,) or (P, 3) for the first, an inner and the last stage; per micro-batch where said.
+
+    Attributes:
+        forward, backward: (P, 3) what a stage is busy with one micro-batch, recomputation included in backward.
+        boundary: moving one micro-batch's activation to the next stage.
+        boundary_exposed: share of ``boundary`` during which both stages wait.
+        gradients: exchange of gradients and sharded weights at the end of a step, the part that is not hidden.
+        gradients_hidden: the part that runs beside the backward pass.
+        optimizer: the update of the weights one rank holds.
+        host: time of the step that belongs to the host alone.
+        products, elementwise, exchanged, gathered, waiting: (P,) pass times of the stage with most layers by where they
+            go: arithmetic, memory traffic, collectives inside layers, weights awaited, device idle behind the host.
+    """
+
+    forward: Floats
+    backward: Floats
+    recomputed: Floats  # (P, 3), the part of backward that repeats forward work
+    boundary: Floats
+    boundary_exposed: float
+    gradients: Floats
+    gradients_hidden: Floats
+    optimizer: Floats
+    host: Floats
+    products: Floats
+    elementwise: Floats
+    exchanged: Floats
+    gathered: Floats
+    waiting: Floats
+
+
+def price(program: Program, machine: Machine, framework: Framework, network: Network) -> StepTimes:
+    """Return the durations of every plan's parts."""
+    index, layers = program.index, program.stage_layers
+    around = (program, machine, framework, network)
+    layer = _mean_layer(program, [block_passes(block, *around) for block in program.blocks])
+    forward, backward, recomputed, gathered = _layer_times(program, layer, machine, framework, _gathers(*around))
+    first, last = (block_passes(block, *around) for block in (program.embedding, program.head))
+    edge_forward = _edges(program, first.forward.busy(machine, framework)[0], last.forward.busy(machine, framework)[0])
+    edge_backward = _edges(program, first.backward.busy(machine, framework)[0], last.backward.busy(machine, framework)[0])
+    host = framework.dispatch.micro_batch_s
+    stage_forward = layers * forward[:, None] + edge_forward + host / 3
+    stage_backward = layers * backward[:, None] + edge_backward + host * 2 / 3
+    held = held_parameters(program)
+    exchange, hidden = _gradients(program, *held, stage_backward.max(axis=1), framework, network)
+    boundary = network.time("send_receive", program.boundary_bytes, program.groups["pp"])
+    busy = layer.forward.add(layer.backward)
+    waiting = layer.forward.busy(machine, framework)[1] + layer.backward.busy(machine, framework)[1]
+    inner = layers.max(axis=1)
+    return StepTimes(
+        forward=stage_forward, backward=stage_backward, recomputed=layers * recomputed[:, None],
+        boundary=np.where(program.boundary_bytes > 0, boundary, 0.0), boundary_exposed=framework.boundary_exposed,
+        gradients=exchange, gradients_hidden=hidden,
+        optimizer=_optimizer(program, *held, machine, framework),
+        host=np.full(len(program.table), framework.dispatch.step_s),
+        products=busy.products[index] * inner, elementwise=busy.elementwise[index] * inner,
+        exchanged=busy.exchanged[index] * inner, gathered=gathered * inner, waiting=waiting[index] * inner,
+    )  # fmt: skip
+
+
+def _mean_layer(program: Program, passes: Sequence[Passes]) -> Passes:
+    """Return the average layer of a model whose layers are of several kinds: its blocks over its layers."""
+    forward = backward = attention = Work.none(len(program.local))
+    for block, part in zip(program.blocks, passes, strict=True):
+        share = block.count / program.layers
+        forward = forward.add(part.forward, share)
+        backward = backward.add(part.backward, share)
+        attention = attention.add(part.attention, share)
+    return Passes(forward=forward, backward=backward, attention=attention)
+
+
+def _layer_times(
+    program: Program, layer: Passes, machine: Machine, framework: Framework, gathers: tuple[Floats, Floats]
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return forward, backward, recomputed and weight-awaiting seconds of the mean layer per plan.
+
+    Recomputed work joins the backward pass. Fully sharded weights are gathered beside the passes where the framework
+    prefetches them, else before.
+    """
+    index, recompute = program.index, program.table.recompute
+    ahead = layer.forward.busy(machine, framework)[0]
+    plain = layer.backward.busy(machine, framework)[0]
+    selective = layer.backward.add(layer.attention).busy(machine, framework)[0]
+    full = layer.backward.add(layer.forward).busy(machine, framework)[0]
+    ahead, back = ahead[index], np.stack([plain, selective, full])[recompute, index]
+    repeated = back - plain[index]
+    forward_gather, backward_gather = gathers
+    if framework.overlaps_gathers:
+        forward_gather = np.maximum(forward_gather - ahead, 0.0)
+        backward_gather = np.maximum(backward_gather - back, 0.0)
+    return ahead + forward_gather, back + backward_gather, repeated, forward_gather + backward_gather
+
+
+def _edges(program: Program, first: Floats, last: Floats) -> Floats:
+    """Return what the embedding and the head, each of shape (U,), add to the stages, shape (P, 3)."""
+    first, last = first[program.index], last[program.index]
+    none = np.zeros(len(program.table))
+    single = program.table.pp == 1
+    both = first + last
+    return np.stack([np.where(single, both, first), np.where(single, both, none), np.where(single, both, last)], axis=1)
+
+
+def _gathers(program: Program, machine: Machine, framework: Framework, network: Network) -> tuple[Floats, Floats]:
+    """Return seconds per layer that fully sharded weights (ZeRO-3) are on the wire, forward and backward.
+
+    Forward gathers the weights; backward gathers them again and scatters the gradients. Gathered ahead of use, they
+    only matter where they take longer than the layer; otherwise the layer waits for its part of the exchange.
+    """
+    sharded = program.table.zero == 3
+    none = np.zeros(len(program.table))
+    if not sharded.any():
+        return none, none
+    dense, expert = mean_parameters(program)
+    weights = dense + expert
+    item = min(machine.precision.weight_bytes, 2.0) if machine.precision.peak != "fp32" else 4.0
+    size = np.where(sharded, weights * item, 0.0)
+    gather = network.time("all_gather", size, program.groups["dp"])
+    scatter = network.time("reduce_scatter", size, program.groups["dp"])
+    return np.where(sharded, gather, 0.0), np.where(sharded, gather + scatter, 0.0)
+
+
+def mean_parameters(program: Program) -> tuple[Floats, Floats]:
+    """Return dense and expert parameters of the mean layer on one rank, per plan."""
+
+    def mean(name: str) -> Floats:
+        total = sum((getattr(block, name) * block.count for block in program.blocks), np.zeros(len(program.local)))
+        return np.asarray(total / program.layers)[program.index]
+
+    return mean("parameters"), mean("expert_parameters")
+
+
+def held_parameters(program: Program) -> tuple[Floats, Floats]:
+    """Return dense and expert parameters of one rank of the fullest stage, before sharding over DP, per plan."""
+    dense, expert = mean_parameters(program)
+    model = program.job.model
+    rows = model.vocab * model.hidden / program.table.tp
+    single = program.table.pp == 1
+    ends = np.where(single, rows * (1.0 if model.tied_embeddings else 2.0), rows)
+    inner = program.stage_layers[:, 1]
+    edge = np.minimum(program.stage_layers[:, 0], program.stage_layers[:, 2])
+    return np.maximum(inner * dense, edge * dense + ends), inner * expert
+
+
+def _gradients(
+    program: Program, dense: Floats, expert: Floats, backward: Floats, framework: Framework, network: Network
+) -> tuple[Floats, Floats]:
+    """Return shown and hidden seconds of exchanging gradients (and ZeRO-1/2 weights) over the data-parallel ranks."""
+    zero = program.table.zero
+    trained = program.job.trained_share
+    seconds = np.zeros(len(program.table))
+    for held, group in ((dense, program.groups["dp"]), (expert, program.groups["edp"])):
+        if not np.any((group.size > 1) & (held > 0)):
+            continue
+        gradient = held * framework.gradient_bytes * trained
+        weight = held * min(program.job.precision.weight_bytes, 2.0 if framework.gradient_bytes <= 4 else 4.0) * trained
+        reduced = network.time("all_reduce", gradient, group)
+        sharded = network.time("reduce_scatter", gradient, group) + network.time("all_gather", weight, group)
+        chosen = np.where(zero == 0, reduced, np.where(zero == 3, 0.0, sharded))
+        seconds = seconds + np.where((group.size > 1) & (held > 0), chosen, 0.0)
+    if not framework.overlaps_gradients:
+        return seconds, np.zeros_like(seconds)
+    hidden = np.minimum(seconds * HIDEABLE, HIDEABLE * backward)
+    return seconds - hidden, hidden
+
+
+def _optimizer(program: Program, dense: Floats, expert: Floats, machine: Machine, framework: Framework) -> Floats:
+    """Return seconds of the memory-bound update of the weights that one rank owns."""
+    table, job = program.table, program.job
+    moved = update_bytes_per_parameter(job.optimizer, weight_bytes=job.precision.weight_bytes,
+                                       gradient_bytes=framework.gradient_bytes)  # fmt: skip
+    shards = np.where(table.zero >= 1, program.groups["dp"].size, 1)
+    expert_shards = np.where(table.zero >= 1, program.groups["edp"].size, 1)
+    return (dense / shards + expert / expert_shards) * job.trained_share * moved / machine.stream

@@ -1,0 +1,174 @@
+"""The program of a training step: who computes what, who sends what to whom, in which order.
+
+``lower`` turns a job (demand), a table of plans (decision) and the tiers of a cluster (where ranks sit) into one
+immutable ``Program``. ``costs`` prices it; ``engine.training`` plays it. Work that depends only on (tp, cp, ep,
+micro-batch, sequence parallelism) is lowered once per distinct combination: ``local`` lists the combinations and
+``index`` tells which one each plan uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.mapping.placement import Group, place_group
+from simulator.mapping.plan import PlanTable
+from simulator.mapping.split import LocalOperator, LocalProduct, split
+from simulator.topology.tiers import Tier
+from simulator.workload.jobs.training import TrainingJob
+from simulator.workload.operators import Attention, Block, blocks, embedding_operators, head_operators, total_layers
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """A collective inside a block, per micro-batch and direction; ``size`` follows nccl-tests (bytes)."""
+
+    operation: str  # "all_reduce", "all_gather", "reduce_scatter", "all_to_all", "ring_pass"
+    axis: str  # "tp", "cp" or "ep"
+    size: Floats
+    forward: float  # times per forward pass
+    backward: float  # times per backward pass, without recomputation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalBlock:
+    """Equal layers on one rank; ``parameters`` of dense weights and of experts that one rank holds per layer."""
+
+    name: str
+    count: int
+    operators: tuple[LocalOperator, ...]
+    exchanges: tuple[Exchange, ...]
+    parameters: Floats
+    expert_parameters: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """A training step for every plan of a table. Shapes: U distinct local combinations, P plans."""
+
+    job: TrainingJob
+    table: PlanTable  # P plans
+    local: PlanTable  # U combinations (only tp, cp, ep, micro_batch, sequence_parallel are meaningful)
+    index: Ints  # P -> U
+    blocks: tuple[LocalBlock, ...]  # arrays of U
+    layers: int  # layers of the whole model; blocks are their halves
+    embedding: LocalBlock  # on the first stage
+    head: LocalBlock  # on the last stage
+    stage_layers: Floats  # P x 3: layers of the first, an inner, and the last stage (as shares of all layers)
+    boundary_bytes: Floats  # P: activation sent from stage to stage, per micro-batch and rank
+    groups: dict[str, Group]  # arrays of P: "dp", "edp", "pp"
+    local_groups: dict[str, Group]  # arrays of U: "tp", "cp", "ep"
+
+
+#: columns on which the work of one rank and micro-batch depends
+_LOCAL = ("tp", "cp", "ep", "micro_batch", "sequence_parallel")
+
+
+def lower(job: TrainingJob, table: PlanTable, tiers: Sequence[Tier]) -> Program:
+    """Return the program of each plan. Feasibility (memory, divisibility) is judged elsewhere."""
+    local, index = _distinct(table)
+    model = job.model
+    lowered = tuple(_lower_block(job, local, block) for block in blocks(model))
+    embedding = Block(name="embedding", count=1, operators=embedding_operators(model), width=model.hidden)
+    head = Block(name="head", count=1, operators=head_operators(model), width=model.hidden, tensor_collectives=0)
+    layers = total_layers(model)
+    return Program(
+        job=job, table=table, local=local, index=index, blocks=lowered, layers=layers,
+        embedding=_lower_block(job, local, embedding), head=_lower_block(job, local, head),
+        stage_layers=stage_layers(table, layers), boundary_bytes=_boundary_bytes(job, table), groups=_groups(table, tiers),
+        local_groups=_local_groups(local, tiers),
+    )  # fmt: skip
+
+
+def _distinct(table: PlanTable) -> tuple[PlanTable, Ints]:
+    """Return the distinct local combinations and, per plan, which one it uses."""
+    key = np.zeros(len(table), dtype=np.int64)
+    for name in _LOCAL:
+        column = getattr(table, name)
+        key = key * (int(column.max(initial=0)) + 1) + column
+    _, first, index = np.unique(key, return_index=True, return_inverse=True)
+    return table.take(first), index.astype(np.int64)
+
+
+def _lower_block(job: TrainingJob, local: PlanTable, block: Block) -> LocalBlock:
+    parts = tuple(split(operator, local, job.seq_len) for operator in block.operators)
+    dense = expert = np.zeros(len(local))
+    for part in parts:
+        if isinstance(part, LocalProduct) and part.weight:
+            held = part.k * part.n * part.batch
+            dense, expert = (dense, expert + held) if part.grouped else (dense + held, expert)
+    return LocalBlock(name=block.name, count=block.count, operators=parts, parameters=dense, expert_parameters=expert,
+                      exchanges=_exchanges(job, local, block))  # fmt: skip
+
+
+def _exchanges(job: TrainingJob, local: PlanTable, block: Block) -> tuple[Exchange, ...]:
+    """Return the collectives of one block: TP all-reduce (or gather and scatter), EP all-to-all, CP ring passes."""
+    item = job.precision.activation_bytes
+    tokens = local.micro_batch * job.seq_len / local.cp
+    found: list[Exchange] = []
+    if block.tensor_collectives:
+        times = float(block.tensor_collectives)
+        size = np.where(local.tp > 1, tokens * block.width * item, 0.0)
+        split_sequence = local.sequence_parallel > 0
+        whole, sliced = np.where(split_sequence, 0.0, size), np.where(split_sequence, size, 0.0)
+        found.append(Exchange(operation="all_reduce", axis="tp", size=whole, forward=times, backward=times))
+        found.append(Exchange(operation="reduce_scatter", axis="tp", size=sliced, forward=times, backward=times))
+        # backward gathers twice: the gradient of the scatter, and the input again for the weight gradient
+        found.append(Exchange(operation="all_gather", axis="tp", size=sliced, forward=times, backward=2 * times))
+    if block.routed:
+        visits = np.where(local.ep > 1, tokens / local.tp * block.routed * block.routed_width * item, 0.0)
+        found.append(Exchange(operation="all_to_all", axis="ep", size=visits, forward=2.0, backward=2.0))
+    cached = sum(op.kv_heads * (op.qk_dim + op.v_dim) for op in block.operators if isinstance(op, Attention))
+    if cached:
+        keys = np.where(local.cp > 1, tokens * cached / local.tp * item, 0.0)
+        found.append(Exchange(operation="ring_pass", axis="cp", size=keys, forward=1.0, backward=2.0))
+    return tuple(found)
+
+
+def stage_layers(table: PlanTable, layers: int) -> Floats:
+    """Return layers of the first, an inner, and the last stage of each plan, shape (P, 3).
+
+    Every chunk of an inner stage holds ceil(L / (pp * vpp)) layers. Where that does not use all, the last and then
+    the first stage hold fewer: they also carry the head and the embedding, as uneven placements in practice do.
+    """
+    chunks = table.pp * table.vpp
+    inner = np.ceil(layers / chunks) * table.vpp
+    missing = inner * table.pp - layers
+    last = np.maximum(inner - np.ceil(missing / 2), 0.0)
+    first = np.maximum(layers - inner * (table.pp - 2) - last, 0.0)
+    single, double = table.pp == 1, table.pp == 2
+    first = np.where(single, layers, np.where(double, layers - last, first))
+    last = np.where(single, layers, last)
+    inner = np.where(single | double, np.maximum(first, last), inner)
+    return np.stack([first, inner, last], axis=1)
+
+
+def _boundary_bytes(job: TrainingJob, table: PlanTable) -> Floats:
+    """Activation that one rank sends to the next stage; the TP ranks send slices and gather them on arrival."""
+    tokens = table.micro_batch * job.seq_len / table.cp
+    return np.where(table.pp > 1, tokens * job.model.hidden * job.precision.activation_bytes / table.tp, 0.0)
+
+
+def _groups(table: PlanTable, tiers: Sequence[Tier]) -> dict[str, Group]:
+    """Gradients of dense weights are exchanged over DP and CP, those of experts over the ranks that EP leaves."""
+    stage = table.tp * table.cp * table.dp
+    return {
+        "dp": place_group(table.dp * table.cp, table.tp, tiers),
+        "edp": place_group(np.maximum(stage // table.ep, 1), table.ep, tiers),
+        "pp": place_group(table.pp, stage, tiers),
+    }
+
+
+def _local_groups(local: PlanTable, tiers: Sequence[Tier]) -> dict[str, Group]:
+    one = np.ones_like(local.tp)
+    return {
+        "tp": place_group(local.tp, one, tiers),
+        "cp": place_group(local.cp, local.tp, tiers),
+        "ep": place_group(local.ep, one, tiers),
+    }

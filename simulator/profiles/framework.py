@@ -1,0 +1,121 @@
+"""What the software does to a job: how it launches kernels, what it fuses, what it overlaps.
+
+One file under ``hardware_profiles/frameworks/`` per framework and era. Traits are facts of the software (fused
+attention or not, compiled or eager); the few numbers are shared by all frameworks of one way of dispatching.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from simulator.foundation.errors import UnknownName
+from simulator.foundation.schema import Fraction, Name, StrictModel, load, quantity
+from simulator.profiles.catalogue import shipped_root
+
+_Seconds = quantity("time")
+
+#: scores written to memory; fused kernels of 2022 and early 2023 (FlashAttention 1, Triton); those since
+AttentionKernel = Literal["unfused", "early-fused", "fused"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispatch:
+    """How kernels get to the device: host time per kernel, per micro-batch and per step, and what fusion leaves.
+
+    Attributes:
+        kernel_s: host time to launch one kernel; work smaller than that leaves the device idle.
+        micro_batch_s: host time of one forward and backward pass beside its kernels (schedule, loss, logging).
+        step_s: host time of one step beside its micro-batches (data, optimizer set-up, metrics).
+        traffic: share of the elementwise traffic that remains after fusion.
+        kernels: share of the kernels that remain after fusion or capture.
+    """
+
+    name: str
+    kernel_s: float
+    micro_batch_s: float
+    step_s: float
+    traffic: float
+    kernels: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Framework:
+    """A training framework of one era."""
+
+    name: str
+    dispatch: Dispatch
+    attention: AttentionKernel
+    gradient_bytes: float  # bytes of one accumulated gradient element
+    overlaps_gradients: bool  # gradient exchange runs beside the backward pass
+    overlaps_gathers: bool  # sharded weights are gathered ahead of use
+    overlaps_tensor: float  # share of TP traffic hidden under products
+    boundary_exposed: float  # share of a stage-to-stage transfer during which both stages wait
+    vocabulary_saved: float  # bytes kept per logit for the backward pass
+    aliases: tuple[str, ...]
+
+
+class DispatchFile(StrictModel):
+    """A way of dispatching."""
+
+    name: Name
+    rests_on: Annotated[str, Field(min_length=10)]
+    kernel: _Seconds  # type: ignore[valid-type]
+    micro_batch: _Seconds  # type: ignore[valid-type]
+    step: _Seconds  # type: ignore[valid-type]
+    traffic: Annotated[float, Field(ge=0, le=4, strict=False)]
+    kernels: Fraction
+
+    def build(self) -> Dispatch:
+        return Dispatch(name=self.name, kernel_s=self.kernel, micro_batch_s=self.micro_batch, step_s=self.step,
+                        traffic=self.traffic, kernels=self.kernels)  # fmt: skip
+
+
+class FrameworkFile(StrictModel):
+    """A framework of one era."""
+
+    name: Name
+    aliases: list[str] = []
+    dispatch: Name
+    source: Annotated[str, Field(min_length=10)]
+    attention: AttentionKernel
+    gradient_bytes: Annotated[float, Field(gt=0, le=8)]
+    overlaps_gradients: bool
+    overlaps_gathers: bool
+    overlaps_tensor: Fraction
+    boundary_exposed: Fraction
+    vocabulary_saved: Annotated[float, Field(ge=0, le=32)]
+
+
+@cache
+def _dispatches() -> dict[str, Dispatch]:
+    folder = shipped_root() / "frameworks" / "dispatch"
+    return {file.name: file.build() for file in (load(DispatchFile, path) for path in sorted(folder.glob("*.yaml")))}
+
+
+@cache
+def frameworks() -> dict[str, Framework]:
+    """Return the shipped frameworks by name."""
+    folder = shipped_root() / "frameworks"
+    found = {}
+    for path in sorted(folder.glob("*.yaml")):
+        file = load(FrameworkFile, path)
+        found[file.name] = Framework(
+            name=file.name, dispatch=_dispatches()[file.dispatch], attention=file.attention,
+            gradient_bytes=file.gradient_bytes, overlaps_gradients=file.overlaps_gradients,
+            overlaps_gathers=file.overlaps_gathers, overlaps_tensor=file.overlaps_tensor,
+            boundary_exposed=file.boundary_exposed, vocabulary_saved=file.vocabulary_saved,
+            aliases=tuple(file.aliases),
+        )  # fmt: skip
+    return found
+
+
+def framework_named(name: str) -> Framework:
+    """Return a framework by name or alias; raises :class:`UnknownName`."""
+    for framework in frameworks().values():
+        if name == framework.name or name in framework.aliases:
+            return framework
+    raise UnknownName("framework", name, frameworks())
