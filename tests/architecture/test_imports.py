@@ -35,7 +35,13 @@ HOMES = {
     "networkx": ("topology",),
     "pandas": ("results", "validation", "study"),
     "matplotlib": ("results", "validation", "study"),
-    "pydantic": ("foundation", "profiles", "workload.models", "scenario"),
+    "pydantic": (
+        "foundation",
+        "profiles",
+        "workload.models",
+        "scenario",
+        "costs.collectives.fabric",  # the file of its fitted constants
+    ),
     "ruamel": ("foundation", "profiles", "workload.models", "scenario"),
     "typer": ("cli",),
     "rich": ("cli",),

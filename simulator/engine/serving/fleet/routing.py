@@ -36,6 +36,8 @@ ROUTERS: Final[dict[str, int]] = {
 }
 #: routers whose choice does not look at the replicas' state
 BLIND: Final = frozenset({"round-robin"})
+#: loads per weight are compared as integers, in parts of this size
+FINENESS: Final = 1_000_000
 
 
 @jit
@@ -51,7 +53,7 @@ def cost_of(f: Fleet, router: int, r: int, k: int) -> int:
     if router == 3:
         return int(f.replicas[r, OUTSTANDING])
     if router == 7:
-        return int((f.replicas[r, OUTSTANDING] + 1) * 1_000_000 // f.replicas[r, WEIGHT])
+        return int((f.replicas[r, OUTSTANDING] + 1) * FINENESS // f.replicas[r, WEIGHT])
     work = f.replicas[r, WORK]
     if router == 5:
         e = f.replicas[r, CLASS]
