@@ -95,6 +95,7 @@ class Loader:
         cache_bandwidth: B/s of one node's cache.
         cache_policy: a name of the registry of reshuffled caches; ``page`` is the operating system's.
         shared_cache: whether the nodes cache disjoint parts and serve each other.
+        local_share: share of the reads from storage that the node's own drives serve, so that they cross no adapter.
         echo: steps that each loaded batch is used for (data echoing): fewer bytes, less fresh data.
     """
 
@@ -109,12 +110,15 @@ class Loader:
     cache_bandwidth: float = UNLIMITED
     cache_policy: str = "page"
     shared_cache: bool = False
+    local_share: float = 0.0
     echo: float = 1.0
 
     def __post_init__(self) -> None:
         counts_fine = self.workers >= 1 and self.in_flight >= 1 and self.devices_per_node >= 1 and self.prefetch >= 0
         if not counts_fine or self.cores <= 0 or self.echo < 1 or self.cache_bytes < 0:
             raise InputError(f"{self}: workers, in_flight, cores and echo start at 1 (cores above 0), the rest at 0.")
+        if not 0 <= self.local_share <= 1:
+            raise InputError(f"local_share {self.local_share:g}; a share is between 0 and 1.")
         _ = reshuffled[self.cache_policy]
 
 
@@ -152,7 +156,7 @@ def stage_rates(
     (on one) deliver at most n over the time of both, and at most what the cores decode.
     """
     missed = hits.miss * sample.stored
-    crossing = missed + hits.other * sample.stored
+    crossing = missed * (1 - loader.local_share) + hits.other * sample.stored
     read_s = hits.miss * _read_time(sample, loader, storage) / sample.per_request
     node = loader.devices_per_node
     return {

@@ -10,6 +10,8 @@ from typing import Any
 from simulator.foundation.errors import InputError
 from simulator.foundation.schema import StrictModel
 from simulator.foundation.yaml_reader import Document, Path_
+from simulator.profiles.catalogue import Catalogue
+from simulator.profiles.node import Node
 from simulator.workload.models.files import Architecture
 from simulator.workload.models.library import load_model
 
@@ -38,12 +40,16 @@ class Context:
         path: of the entry in it.
         models: the models that the scenario names itself.
         devices: how many devices the cluster has.
+        catalogue: the parts that the scenario may name.
+        nodes: (node, how many) of every group of the cluster, in the order of the file.
     """
 
     document: Document
     path: Path_
     models: Mapping[str, Architecture]
     devices: int
+    catalogue: Catalogue
+    nodes: tuple[tuple[Node, int], ...] = ()
 
     @contextmanager
     def at(self, *keys: str | int) -> Iterator[None]:

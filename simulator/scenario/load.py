@@ -69,7 +69,7 @@ class _Problems:
 def _resolve(path: Path, document: Document, file: ScenarioFile, assigned: Sequence[Override]) -> Scenario:
     problems = _Problems()
     catalogue = _catalogue(path, document, file)
-    root = Context(document=document, path=("cluster",), models={}, devices=0)
+    root = Context(document=document, path=("cluster",), models={}, devices=0, catalogue=catalogue)
     with problems.collect():
         groups = groups_from(file.cluster, catalogue, root)
     with problems.collect():
@@ -79,7 +79,11 @@ def _resolve(path: Path, document: Document, file: ScenarioFile, assigned: Seque
     with problems.collect():
         cluster = cluster_from(groups, fabric, catalogue, file.name, root)
     devices = sum(group.devices for group in groups)
-    workloads = _workloads(document, file, models, devices, problems)
+    nodes = tuple((group.node, group.count) for group in groups)
+    entries = Context(
+        document=document, path=("workloads",), models=models, devices=devices, catalogue=catalogue, nodes=nodes
+    )
+    workloads = _workloads(file, entries, problems)
     events = _events(document, file, devices, problems)
     problems.tell()
     return Scenario(
@@ -118,13 +122,11 @@ def _models(path: Path, document: Document, file: ScenarioFile, problems: _Probl
     return models
 
 
-def _workloads(
-    document: Document, file: ScenarioFile, models: dict[str, Architecture], devices: int, problems: _Problems
-) -> tuple[Any, ...]:
+def _workloads(file: ScenarioFile, entries: Context, problems: _Problems) -> tuple[Any, ...]:
     built = []
     seen: dict[str, int] = {}
     for index, entry in enumerate(file.workloads):
-        context = Context(document=document, path=("workloads", index), models=models, devices=devices)
+        context = entries.below(index)
         with problems.collect(), context.at("id"):
             first = seen.setdefault(entry.id, index)
             if first != index:
