@@ -161,7 +161,7 @@ class Shelf(Mapping[str, T], Generic[T]):
         return len(self.paths)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Catalogue:
     """All parts, by kind."""
 

@@ -1,6 +1,6 @@
 """How close a class of devices comes to its peaks: few constants, each with a meaning, shared by the whole class.
 
-One file under ``hardware_profiles/efficiency/`` describes one class (an architecture family). A device of an
+One file under ``hardware_profiles/efficiency/devices/`` describes one class (an architecture family). A device of an
 architecture without a file inherits the nearest class of its kind, and everything predicted from it says ``assumed``.
 """
 
@@ -93,7 +93,7 @@ class EfficiencyFile(StrictModel):
 @cache
 def efficiency_classes() -> tuple[EfficiencyFile, ...]:
     """Return the shipped classes in the order of their names."""
-    folder = shipped_root() / "efficiency"
+    folder = shipped_root() / "efficiency" / "devices"
     return tuple(load(EfficiencyFile, path) for path in sorted(folder.glob("*.yaml")))
 
 
@@ -110,4 +110,4 @@ def efficiency_of(device: Device) -> Efficiency:
     for file in classes:
         if file.kind == device.kind and file.default_for_kind:
             return file.build(origin="assumed")
-    raise InputError(f"no efficiency class covers the {device.kind} {device.name!r}; add a file to efficiency/.")
+    raise InputError(f"no efficiency class covers the {device.kind} {device.name!r}; add a file to efficiency/devices/.")

@@ -1,0 +1,196 @@
+"""Predicts the rows of a table of measured training runs: step time, throughput, utilisation and memory.
+
+A row is read as a job, a plan and a cluster; from there on nothing is special to validation. What a row leaves unsaid
+is assumed as the table's ``assumption`` column names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from math import ceil
+from typing import Final
+
+from simulator.costs.compute import Machine
+from simulator.costs.estimate import StepEstimate, estimate
+from simulator.costs.memory import account, usable_memory
+from simulator.costs.network import AnalyticNetwork
+from simulator.costs.step import StepTimes, price
+from simulator.foundation.errors import InputError
+from simulator.foundation.units import GIGA, TERA
+from simulator.mapping.plan import Plan, PlanTable
+from simulator.mapping.program import Program, lower
+from simulator.profiles.catalogue import Catalogue
+from simulator.profiles.device import Device
+from simulator.profiles.framework import Framework, framework_named
+from simulator.profiles.node import Node
+from simulator.topology.build import build_cluster
+from simulator.topology.cluster import Cluster
+from simulator.topology.fabric import Fabric
+from simulator.validation.facts import number
+from simulator.validation.prediction import Label, Prediction
+from simulator.workload.jobs.training import Precision, TrainingJob
+from simulator.workload.models.library import load_model
+from simulator.workload.models.parameters import count_parameters
+from simulator.workload.models.transformer import Transformer
+from simulator.workload.optimizers import optimizers
+
+#: what a row without an engine, or with one of these names, was run with
+_ENGINES: Final = {"": "pytorch", "nemo": "megatron-bridge", "aws-neuron": "neuron", "horovod": "tensorflow"}
+#: the server that a device without a node in its row stands in
+_SERVERS: Final = {
+    "nvidia-a100-sxm4-80gb": "dgx-a100-640gb",
+    "nvidia-a100-sxm4-40gb": "dgx-a100-320gb",
+    "nvidia-h100-sxm5-80gb": "hgx-h100-8",
+    "nvidia-b200-sxm-180gb": "hgx-b200-8",
+}
+_BETWEEN_SERVERS: Final = "ib-hdr"  # where neither the row nor the server names a network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A measured run as the simulator sees it."""
+
+    job: TrainingJob
+    plan: Plan
+    cluster: Cluster
+    device: Device
+    framework: Framework
+    devices: int
+    nodes: int
+
+
+def predict_training_row(row: Mapping[str, str], catalogue: Catalogue) -> Prediction:
+    """Return the predicted value of one row; see :class:`Prediction`.
+
+    Raises:
+        InputError: the row names something unknown or says too little; the message is the reason.
+    """
+    run = run_of(row, catalogue)
+    program = lower(run.job, PlanTable.of([run.plan]), run.cluster.tiers)
+    memory = account(program, run.framework).total[0]
+    fits = bool(memory <= usable_memory(run.device))
+    metric = row["metric"]
+    machine = Machine.of(run.device, run.job.precision)
+    label: Label = "calibrated" if machine.efficiency.origin == "calibrated" else "assumed"
+    if row.get("outcome") == "oom":
+        return Prediction.missing("the run ended out of memory", fits=fits)
+    if metric == "memory_gb":
+        return Prediction(float(memory) / GIGA, label, "", fits)
+    times = price(program, machine, run.framework, AnalyticNetwork.of(run.cluster.tiers))
+    step = estimate(times, program.table, nodes=float(run.nodes))
+    seconds = _layer_only(row, step, times) if _is_one_layer(row) else float(step.step[0])
+    return Prediction(_in_units(row, run, seconds), label, "", fits)
+
+
+def run_of(row: Mapping[str, str], catalogue: Catalogue) -> Run:
+    """Read a row; raises :class:`InputError` where it cannot be read as a run of a transformer."""
+    model = load_model(row["model_id"])
+    if not isinstance(model, Transformer):
+        raise InputError(f"{row['model_id']!r} is no transformer; its training is not priced yet.")
+    device = catalogue.devices[row["device_id"]]
+    counted = number(row, "n_accel")
+    ranks = int(counted * (number(row, "ranks_per_accel", 1.0) or 1.0))
+    devices = max(1, ceil(counted * (number(row, "devices_per_accel", 1.0) or 1.0)))
+    plan = _plan(row, ranks, model)
+    precision = Precision.of(row.get("precision") or "bf16")
+    job = TrainingJob(model=model, seq_len=_whole(row, "seq_len_tokens", model.max_seq), precision=precision,
+                      global_batch=plan.global_batch, optimizer=optimizers["adamw"])  # fmt: skip
+    node = _node(row, device, catalogue)
+    cluster = _cluster(node, device, devices, catalogue)
+    return Run(job=job, plan=plan, cluster=cluster, device=device, devices=devices,
+               framework=_framework(row, device), nodes=max(1, ceil(devices / (node.device_count or 1))))  # fmt: skip
+
+
+def _whole(row: Mapping[str, str], column: str, default: int) -> int:
+    value = number(row, column, float(default))
+    return int(value) if value else default
+
+
+def _plan(row: Mapping[str, str], ranks: int, model: Transformer) -> Plan:
+    tp, pp, cp, ep, vpp = (_whole(row, name, 1) for name in ("tp", "pp", "cp", "ep", "vpp"))
+    dp = _whole(row, "dp", max(1, ranks // (tp * pp * cp)))
+    micro = _whole(row, "micro_batch_samples", 0) or max(1, _whole(row, "global_batch_samples", dp) // dp)
+    batch = _whole(row, "global_batch_samples", 0) or micro * dp
+    stage = tp * cp * dp
+    return Plan(
+        tp=tp, cp=cp, dp=dp, pp=pp, vpp=vpp if pp > 1 else 1,
+        ep=min(ep, stage) if model.experts is not None else 1,
+        micro_batch=micro, micro_batches=max(1, round(batch / (micro * dp))),
+        zero=_whole(row, "zero_stage", 0), recompute=row.get("recompute") or "none",
+        sequence_parallel=row.get("sequence_parallel") == "yes" and tp > 1,
+    )  # fmt: skip
+
+
+def _node(row: Mapping[str, str], device: Device, catalogue: Catalogue) -> Node:
+    name = row.get("node_id") or _SERVERS.get(device.name)
+    if name:
+        return catalogue.nodes[name]
+    holding = [node for node in catalogue.nodes.values() if node.device == device.name]
+    if not holding:
+        raise InputError(f"no server with {device.name!r} is in the catalogue and the row names none.")
+    return max(holding, key=lambda node: (node.device_count or 0, node.name))
+
+
+def _cluster(node: Node, device: Device, devices: int, catalogue: Catalogue) -> Cluster:
+    return _built(node.name, device.name, max(1, ceil(devices / (node.device_count or 1))), catalogue)
+
+
+@lru_cache(maxsize=512)
+def _built(node: str, device: str, count: int, catalogue: Catalogue) -> Cluster:
+    server = catalogue.nodes[node]
+    link = catalogue.links[_BETWEEN_SERVERS] if server.nic_bandwidth is None and count > 1 else None
+    return build_cluster(nodes=[(server, catalogue.devices[device], count)], links=catalogue.links,
+                         fabric=Fabric(shape="fat-tree", link=link))  # fmt: skip
+
+
+def _framework(row: Mapping[str, str], device: Device) -> Framework:
+    """Return the framework of a row; Megatron-LM on Ampere and older is the one of 2021 and 2022."""
+    engine = row.get("engine", "")
+    engine = _ENGINES.get(engine, engine)
+    if engine == "megatron-lm" and device.architecture in ("Ampere", "Volta"):
+        engine = "megatron-lm-2021"
+    return framework_named(engine)
+
+
+def _is_one_layer(row: Mapping[str, str]) -> bool:
+    return row["model_id"].endswith("one-transformer-layer")
+
+
+def _layer_only(row: Mapping[str, str], step: StepEstimate, times: StepTimes) -> float:
+    """A row about one layer's forward and backward pass holds no optimizer and no per-step host work."""
+    return float(step.step[0] - times.optimizer[0] - times.host[0])
+
+
+def _in_units(row: Mapping[str, str], run: Run, seconds: float) -> float:
+    """Return the step time in the row's metric."""
+    counted = number(row, "n_accel")
+    tokens, samples = run.job.tokens_per_step, run.job.global_batch
+    match row["metric"]:
+        case "iteration_time_s":
+            return seconds
+        case "samples_per_s":
+            return samples / seconds
+        case "tokens_per_s_per_gpu":
+            return tokens / seconds / counted
+        case "tflops_per_gpu":
+            return _printed_flop(row, run) / seconds / counted / TERA
+        case metric:
+            raise InputError(f"no prediction in {metric!r}.")
+
+
+def _printed_flop(row: Mapping[str, str], run: Run) -> float:
+    """Return the FLOP of a step as the row's source counts them (see the measurements' README)."""
+    model, seq = run.job.model, run.job.seq_len
+    if run.framework.attention == "unfused":  # Narayanan et al. 2021, with the recomputed forward pass
+        h, layers = model.hidden, model.layers
+        return 96.0 * run.job.tokens_per_step * layers * h**2 * (1 + seq / (6 * h) + model.vocab / (16 * layers * h))
+    matrices = count_parameters(model).total - model.vocab * model.hidden
+    attention = 12.0 * model.attending_layers * model.heads * model.head_dim * seq
+    return (6.0 * matrices + attention) * run.job.tokens_per_step
+
+
+def program_of(run: Run) -> Program:
+    """Return the lowered program of a run, for those who look inside."""
+    return lower(run.job, PlanTable.of([run.plan]), run.cluster.tiers)
