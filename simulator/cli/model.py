@@ -13,6 +13,7 @@ from simulator.foundation.units import GIGA
 
 if TYPE_CHECKING:
     from simulator.workload.models.files import ModelFile
+    from simulator.workload.models.networks.network import NetworkRecipe
     from simulator.workload.models.parameters import Parameters
     from simulator.workload.models.transformer import Transformer
 
@@ -105,6 +106,18 @@ def show(name: ModelName, json: Json = False) -> None:
                  ("image size (px)", model.forward.image_size), ("activations", model.forward.activations),
                  ("parameters", model.forward.parameters)]  # fmt: skip
         output.table(("one forward pass", "value"), [(key, str(value)) for key, value in costs if value is not None])
+    if model.network is not None:
+        _show_network(model.network)
+
+
+def _show_network(recipe: NetworkRecipe) -> None:
+    network = recipe.build()
+    options = ", ".join(f"{key} {value}" for key, value in recipe.options)
+    rows = [("family", recipe.family), ("size of a sample", str(network.size)), ("options", options),
+            ("layers", str(len(network.layers))), ("parameters", f"{network.parameters:,}"),
+            ("multiply-adds", f"{network.macs:.4g}"), ("activations", f"{network.activations:,}"),
+            ("steps that wait for each other", str(network.steps) if network.steps else "")]  # fmt: skip
+    output.table(("layer by layer", "value"), [row for row in rows if row[1]])
 
 
 def _shown(value: Any) -> str:

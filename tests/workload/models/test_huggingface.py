@@ -159,6 +159,25 @@ def test_the_language_part_of_a_model_with_images_is_read_and_said_so(tmp_path):
     assert "towers are not counted" in imported.warnings[0]
 
 
+def test_keys_that_a_configuration_leaves_at_their_default_are_known(tmp_path):
+    text = {"model_type": "gemma3_text", "hidden_size": 2560, "intermediate_size": 10240, "num_hidden_layers": 34,
+            "sliding_window": 1024}  # fmt: skip
+    imported = import_config(written(tmp_path, {"model_type": "gemma3", "text_config": text}), name="m")
+    assert count_parameters(imported.model).total == 3_880_263_168
+    assert imported.model.sliding_window == 1024
+
+
+def test_glm_4_5_is_the_mixture_that_its_report_describes(tmp_path):
+    # arXiv:2508.06471: 355 billion parameters, 32 billion active
+    config = llama("glm4_moe", num_hidden_layers=92, hidden_size=5120, num_attention_heads=96, head_dim=128,
+                   intermediate_size=12288, vocab_size=151552, max_position_embeddings=131072, attention_bias=True,
+                   use_qk_norm=True, n_routed_experts=160, num_experts_per_tok=8, n_shared_experts=1,
+                   moe_intermediate_size=1536, first_k_dense_replace=3)  # fmt: skip
+    counts = count_parameters(import_config(written(tmp_path, config), name="m").model)
+    assert counts.total == pytest.approx(355e9, rel=0.02)
+    assert counts.active == pytest.approx(32e9, rel=0.06)
+
+
 def test_the_name_comes_from_the_configuration_or_the_folder(tmp_path):
     assert (
         import_config(written(tmp_path, llama(_name_or_path="meta-llama/Meta Llama-3 8B/"))).model.name

@@ -32,6 +32,10 @@ class Config:
         """Say whether a key stands there with a value other than null."""
         return self.data.get(key) is not None
 
+    def with_defaults(self, **defaults: Any) -> Config:
+        """Return the configuration with the values that its architecture has where a key is not printed."""
+        return Config({**defaults, **self.data}, self.file, prefix=self.prefix)
+
     def part(self, key: str) -> Config:
         """Return the object under a key (an empty one if it is absent); raises :class:`InputError` if it is none."""
         value = self.data.get(key) or {}

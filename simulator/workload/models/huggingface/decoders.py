@@ -27,7 +27,7 @@ def llama_like(config: Config, *, tied: bool = False) -> Shape:
     }
 
 
-@reads("llama", "mistral", "ministral", "yi", "internlm2", "smollm3", "helium")
+@reads("llama", "mistral", "ministral", "yi", "internlm2", "smollm3", "helium", "granite", "aquila")
 def _llama(config: Config) -> Shape:
     return llama_like(config) | {"sliding_window": config.maybe("sliding_window")}
 
@@ -61,12 +61,24 @@ def _gemma2(config: Config) -> Shape:
 
 
 @reads("gemma3_text")
-def _gemma3(config: Config) -> Shape:
+def _gemma3(printed: Config) -> Shape:
+    config = printed.with_defaults(num_attention_heads=8, num_key_value_heads=4, head_dim=256, vocab_size=262208,
+                                   max_position_embeddings=131072, sliding_window=4096)  # fmt: skip
     window = {
         "sliding_window": config.maybe("sliding_window"),
         "window_every": config.maybe("sliding_window_pattern") or 6,
     }
     return llama_like(config, tied=True) | {"block_norms": 4, "qk_norm": True} | window
+
+
+@reads("seed_oss")
+def _seed_oss(config: Config) -> Shape:
+    return llama_like(config) | {"out_bias": config.flag("attention_out_bias", default=False)}
+
+
+@reads("baichuan")
+def _baichuan(config: Config) -> Shape:
+    return llama_like(config.with_defaults(max_position_embeddings=config.maybe("model_max_length")))
 
 
 @reads("phi3")

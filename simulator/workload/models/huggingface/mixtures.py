@@ -75,6 +75,15 @@ def _llama4(config: Config) -> Shape:
     return shape | {"experts": experts, "ffn": dense_width} | chunked
 
 
+@reads("glm4_moe")
+def _glm4_moe(config: Config) -> Shape:
+    shape = llama_like(config) | {"out_bias": False, "qk_norm": config.flag("use_qk_norm", default=False)}
+    experts = Experts(count=config.integer("n_routed_experts"), active=config.integer("num_experts_per_tok"),
+                      ffn=config.integer("moe_intermediate_size"), shared=config.maybe("n_shared_experts") or 0,
+                      dense_layers=config.maybe("first_k_dense_replace") or 0, router_bias=True)  # fmt: skip
+    return shape | {"experts": experts, "ffn": shape["ffn"] if experts.dense_layers else 0}
+
+
 @reads("deepseek_v2", "deepseek_v3", "kimi_k2", "deepseek_v32")
 def _deepseek(config: Config) -> Shape:
     shape = llama_like(config)
