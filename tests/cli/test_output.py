@@ -42,7 +42,8 @@ def test_a_table_shows_headings_and_cells_without_colour_in_a_pipe(capsys: pytes
         assert text in shown
 
 
-def test_a_wide_table_is_not_cut_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wide_table_is_not_cut_in_a_pipe(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
     output.table([f"column {i}" for i in range(12)], [[f"value {i}" for i in range(12)]])
     shown = capsys.readouterr().out
     assert "column 11" in shown
