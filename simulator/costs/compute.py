@@ -151,6 +151,20 @@ def backward_times(part: LocalProduct, machine: Machine) -> tuple[Floats, Floats
     return inputs, weights
 
 
+def cast_times(part: LocalProduct, machine: Machine) -> tuple[Floats, Floats]:
+    """Return seconds, forward and backward, of casting a product's operands to a narrow format.
+
+    The input (backward: the gradient of the output) is read once and written twice, along rows for one product and
+    along columns for the other. Products that are not narrower than stored activations cast nothing.
+    """
+    precision = machine.precision
+    if is_wide(part) or precision.product_bytes >= precision.activation_bytes:
+        return np.zeros_like(part.m), np.zeros_like(part.m)
+    per_element = (precision.activation_bytes + 2.0 * precision.product_bytes) / machine.stream
+    rows = part.m * part.batch * per_element
+    return rows * part.k, rows * part.n
+
+
 def is_wide(part: LocalProduct) -> bool:
     """Return whether a product keeps 16 bits in narrow-format training: the vocabulary and the router."""
     return part.name in ("vocabulary", "router")

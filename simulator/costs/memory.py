@@ -57,10 +57,11 @@ def account(program: Program, framework: Framework) -> MemoryAccount:
     table, job = program.table, program.job
     dense, expert = held_parameters(program)
     data, expert_data = program.groups["dp"].size, program.groups["edp"].size
+    owned = np.stack([dense + expert, dense / data + expert / expert_data])  # whole, sharded
 
     def held(stage: int, per_parameter: float) -> Floats:
         """Bytes of what is kept per parameter, sharded from a ZeRO stage on."""
-        return per_parameter * np.where(table.zero >= stage, dense / data + expert / expert_data, dense + expert)
+        return per_parameter * owned[(table.zero >= stage).astype(np.int64), program.layout_index]
 
     weight = job.precision.weight_bytes
     trained = job.trained_share
@@ -78,7 +79,7 @@ def account(program: Program, framework: Framework) -> MemoryAccount:
 
 def _activations(program: Program, framework: Framework) -> tuple[Floats, Floats]:
     """Return stored activations of layers and of the head at the worst of the first and the last stage."""
-    table, index, layers = program.table, program.index, program.stage_layers
+    table, index, layers = program.table, program.index, program.stage_layers[program.layout_index]
     kept = _mean_saved(program, framework, selective=False)[index]
     lean = _mean_saved(program, framework, selective=True)[index]
     boundary = _layer_input(program)[index]
@@ -146,11 +147,10 @@ def _layer_input(program: Program) -> Floats:
 
 
 def _workspace(program: Program, framework: Framework) -> Floats:
-    """Return transient bytes: logits and their gradient in fp32 on the last stage, and gathered weights under ZeRO-3."""
+    """Return transient bytes: the residual stream being worked on, and weights gathered under ZeRO-3."""
     table, job = program.table, program.job
     tokens = table.micro_batch * job.seq_len / table.cp
-    logits = tokens * job.model.vocab / table.tp * framework.vocabulary_saved if job.model.head else 0.0 * tokens
     dense, expert = mean_parameters(program)
-    gathered = np.where(table.zero == 3, 2.0 * (dense + expert) * 2.0 + dense * framework.gradient_bytes, 0.0)
-    stream = 4.0 * tokens * job.model.hidden * job.precision.activation_bytes
-    return logits + gathered + stream
+    layer = dense + expert
+    gathered = np.where(table.zero == 3, layer * (2.0 * 2.0 + framework.gradient_bytes) / framework.gathers, 0.0)
+    return gathered + 4.0 * tokens * job.model.hidden * job.precision.activation_bytes

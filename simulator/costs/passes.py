@@ -16,6 +16,7 @@ from simulator.costs.compute import (
     Machine,
     attention_time,
     backward_times,
+    cast_times,
     forward_time,
     scan_time,
     traffic_time,
@@ -111,8 +112,9 @@ def _operator_work(operator: LocalOperator, machine: Machine, framework: Framewo
         case LocalProduct():
             inputs, weights = backward_times(operator, machine)
             ahead, back = PRODUCT_KERNELS
-            return (none.plus(products=forward_time(operator, machine), kernels=ahead),
-                    none.plus(products=inputs + weights, kernels=back))  # fmt: skip
+            cast, cast_back = cast_times(operator, machine)
+            return (none.plus(products=forward_time(operator, machine), elementwise=cast, kernels=ahead),
+                    none.plus(products=inputs + weights, elementwise=cast_back, kernels=back))  # fmt: skip
         case LocalAttention():
             kernel = framework.attention
             ahead, back = UNFUSED_KERNELS if kernel == "unfused" else FUSED_KERNELS

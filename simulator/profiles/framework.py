@@ -54,7 +54,7 @@ class Framework:
     overlaps_gathers: bool  # sharded weights are gathered ahead of use
     overlaps_tensor: float  # share of TP traffic hidden under products
     boundary_exposed: float  # share of a stage-to-stage transfer during which both stages wait
-    vocabulary_saved: float  # bytes kept per logit for the backward pass
+    gathers: int  # collectives that gather one layer's sharded weights: 1 per layer, or one per tensor
     aliases: tuple[str, ...]
 
 
@@ -107,7 +107,7 @@ def frameworks() -> dict[str, Framework]:
             name=file.name, dispatch=_dispatches()[file.dispatch], attention=file.attention,
             gradient_bytes=file.gradient_bytes, overlaps_gradients=file.overlaps_gradients,
             overlaps_gathers=file.overlaps_gathers, overlaps_tensor=file.overlaps_tensor,
-            boundary_exposed=file.boundary_exposed, vocabulary_saved=file.vocabulary_saved,
+            boundary_exposed=file.boundary_exposed, gathers=file.gathers,
             aliases=tuple(file.aliases),
         )  # fmt: skip
     return found
