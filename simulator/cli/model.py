@@ -103,11 +103,16 @@ def show(name: ModelName, json: Json = False) -> None:
         output.table(("shape", "value"), [(key, _shown(value)) for key, value in shape_keys(model.transformer).items()])
     if model.forward is not None:
         costs = [("sample", model.forward.sample), ("multiply-adds", f"{model.forward.macs:.4g}"),
-                 ("image size (px)", model.forward.image_size), ("activations", model.forward.activations),
-                 ("parameters", model.forward.parameters)]  # fmt: skip
+                 ("image size (px)", model.forward.image_size),
+                 ("activations", _whole(model.forward.activations)),
+                 ("parameters", _whole(model.forward.parameters))]  # fmt: skip
         output.table(("one forward pass", "value"), [(key, str(value)) for key, value in costs if value is not None])
     if model.network is not None:
         _show_network(model.network)
+
+
+def _whole(count: float | None) -> str | None:
+    return None if count is None else f"{count:,.0f}"
 
 
 def _show_network(recipe: NetworkRecipe) -> None:

@@ -216,8 +216,11 @@ class ModelFile:
 
     @property
     def architecture(self) -> Architecture:
-        """The shape if it is known, else the published cost of one forward pass, else the layers."""
-        known = self.transformer or self.forward
+        """The published cost of one sample, else the shape, else the layers.
+
+        Only image transformers are known by both a cost and a shape; their samples have one size, so the cost says all.
+        """
+        known = self.forward or self.transformer
         if known is not None:
             return known
         assert self.network is not None

@@ -94,6 +94,7 @@ def find_model(name_or_path: str | Path) -> ModelFile:
 def load_model(name_or_path: str | Path) -> Architecture:
     """Return the architecture of a model: a ``Transformer``, the cost of one forward pass, or a network's layers.
 
+    What is known in other ways beside stands in :func:`find_model`'s answer: ``transformer``, ``forward``, ``network``.
     Raises as :func:`find_model` does.
     """
     return find_model(name_or_path).architecture
