@@ -216,11 +216,11 @@ class ModelFile:
 
     @property
     def architecture(self) -> Architecture:
-        """The published cost of one sample, else the shape, else the layers.
+        """The shape if it is known, else the published cost of one sample, else the layers.
 
-        Only image transformers are known by both a cost and a shape; their samples have one size, so the cost says all.
+        A ViT is known in all three ways: as a shape its samples are ``max_seq`` tokens long.
         """
-        known = self.forward or self.transformer
+        known = self.transformer or self.forward
         if known is not None:
             return known
         assert self.network is not None

@@ -122,8 +122,8 @@ def test_an_unknown_model_is_refused_with_near_names():
 def test_a_model_is_a_shape_or_the_cost_of_a_sample():
     assert isinstance(load_model("llama-3-8b"), Transformer)
     assert isinstance(load_model("resnet50-v1.5"), ForwardFacts)
-    assert isinstance(load_model("vit-b16-224"), ForwardFacts)
-    assert find_model("vit-b16-224").transformer is not None
+    assert isinstance(load_model("vit-b16-224"), Transformer)
+    assert find_model("vit-b16-224").forward is not None
     assert load_network("resnet50-v1.5").parameters == 25_557_032
 
 
