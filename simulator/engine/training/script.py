@@ -1,0 +1,95 @@
+"""One step as the engine plays it: the order of passes and how many ticks each piece of work takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from simulator.costs.step import StepTimes
+from simulator.engine.clock import to_ticks
+from simulator.mapping.pipeline import Schedule, schedule_of
+from simulator.mapping.plan import Plan
+from simulator.mapping.unfolding import Condition, ReplicaClass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StagePace:
+    """Ticks of one stage: a pass of one micro-batch through one chunk, and a send to the next stage.
+
+    ``exposed`` is the part of a send that keeps the sender, and by it the receiver, from computing.
+    """
+
+    forward: int
+    backward: int
+    boundary: int
+    exposed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaPace:
+    """A class of data-parallel replicas: its name, how many there are, and the pace of each stage."""
+
+    name: str
+    count: int
+    stages: tuple[StagePace, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """One optimizer step of all replicas. Per stage where it is a tuple; gradients wait for all replicas."""
+
+    schedule: Schedule
+    micro_batches: int
+    chunks: int
+    replicas: tuple[ReplicaPace, ...]
+    gradients: tuple[int, ...]
+    gradients_hidden: tuple[int, ...]
+    optimizer: tuple[int, ...]
+    host: int
+
+    @property
+    def stages(self) -> int:
+        """Stages of the pipeline."""
+        return len(self.gradients)
+
+
+def write_script(plan: Plan, classes: Sequence[ReplicaClass], times: Mapping[Condition, StepTimes]) -> Script:
+    """Return the step of a plan.
+
+    Args:
+        plan: order and number of micro-batches, chunks and stages.
+        classes: of replicas, with the condition of each stage.
+        times: durations under each condition, of a table that holds this one plan.
+    """
+    worst = [[times[one.conditions[stage]] for one in classes] for stage in range(plan.pp)]
+
+    def slowest(name: str) -> tuple[int, ...]:
+        return tuple(max(to_ticks(float(getattr(found, name)[0])) for found in stage) for stage in worst)
+
+    return Script(
+        schedule=schedule_of(plan),
+        micro_batches=plan.micro_batches,
+        chunks=plan.vpp,
+        replicas=tuple(_pace(plan, one, times) for one in classes),
+        gradients=slowest("gradients"),
+        gradients_hidden=slowest("gradients_hidden"),
+        optimizer=slowest("optimizer"),
+        host=max(slowest("host")),
+    )
+
+
+def _pace(plan: Plan, one: ReplicaClass, times: Mapping[Condition, StepTimes]) -> ReplicaPace:
+    name = f"replicas like {one.first}" if one.count > 1 else f"replica {one.first}"
+    stages = tuple(_stage(plan, stage, times[condition]) for stage, condition in enumerate(one.conditions))
+    return ReplicaPace(name=name, count=one.count, stages=stages)
+
+
+def _stage(plan: Plan, stage: int, times: StepTimes) -> StagePace:
+    column = 0 if stage == 0 else 2 if stage == plan.pp - 1 else 1
+    boundary = float(times.boundary[0])
+    return StagePace(
+        forward=to_ticks(float(times.forward[0, column]) / plan.vpp),
+        backward=to_ticks(float(times.backward[0, column]) / plan.vpp),
+        boundary=to_ticks(boundary),
+        exposed=to_ticks(boundary * times.boundary_exposed),
+    )
