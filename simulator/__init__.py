@@ -1,8 +1,8 @@
 """rackcast: a hardware-aware cluster simulator and planner.
 
-Reading order, from the ground up: ``foundation`` (errors, units, strict files), ``profiles`` (the parts) and ``workload``
-(the demand), ``topology`` (the wiring), ``mapping`` (the decision), ``costs`` (closed forms), ``engine`` (time passes),
-``results``, ``scenario`` (a question as data), ``planner``, ``validation``, ``study``, ``cli``.
+Reading order, from the ground up: ``foundation`` (errors, units, strict files), ``profiles`` (the parts) and
+``workload`` (the demand), ``topology`` (the wiring), ``mapping`` (the decision), ``costs`` (closed forms), ``engine``
+(time passes), ``results``, ``scenario`` (a question as data), ``planner``, ``validation``, ``study``, ``cli``.
 
 The names below are imported when they are first used, so that ``import simulator`` costs nothing.
 """
