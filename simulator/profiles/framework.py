@@ -87,7 +87,7 @@ class FrameworkFile(StrictModel):
     overlaps_gathers: bool
     overlaps_tensor: Fraction
     boundary_exposed: Fraction
-    vocabulary_saved: Annotated[float, Field(ge=0, le=32)]
+    gathers: Annotated[int, Field(ge=1, le=1000)]
 
 
 @cache
