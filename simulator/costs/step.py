@@ -59,7 +59,7 @@ class StepTimes:
 
 def price(program: Program, machine: Machine, framework: Framework, network: Network) -> StepTimes:
     """Return the durations of every plan's parts."""
-    index, layers = program.index, program.stage_layers
+    index, layers = program.index, program.stage_layers[program.layout_index]
     around = (program, machine, framework, network)
     layer = _mean_layer(program, [block_passes(block, *around) for block in program.blocks])
     forward, backward, recomputed, gathered = _layer_times(program, layer, machine, framework, _gathers(*around))
@@ -69,17 +69,16 @@ def price(program: Program, machine: Machine, framework: Framework, network: Net
     host = framework.dispatch.micro_batch_s
     stage_forward = layers * forward[:, None] + edge_forward + host / 3
     stage_backward = layers * backward[:, None] + edge_backward + host * 2 / 3
-    held = held_parameters(program)
-    exchange, hidden = _gradients(program, *held, stage_backward.max(axis=1), framework, network)
-    boundary = network.time("send_receive", program.boundary_bytes, program.groups["pp"])
+    exchange, hidden = _gradients(program, stage_backward.max(axis=1), framework, network)
+    boundary = network.time("send_receive", program.boundary_bytes, program.groups["pp"])[program.layout_index]
     busy = layer.forward.add(layer.backward)
     waiting = layer.forward.busy(machine, framework)[1] + layer.backward.busy(machine, framework)[1]
     inner = layers.max(axis=1)
     return StepTimes(
         forward=stage_forward, backward=stage_backward, recomputed=layers * recomputed[:, None],
-        boundary=np.where(program.boundary_bytes > 0, boundary, 0.0), boundary_exposed=framework.boundary_exposed,
+        boundary=boundary, boundary_exposed=framework.boundary_exposed,
         gradients=exchange, gradients_hidden=hidden,
-        optimizer=_optimizer(program, *held, machine, framework),
+        optimizer=_optimizer(program, machine, framework),
         host=np.full(len(program.table), framework.dispatch.step_s),
         products=busy.products[index] * inner, elementwise=busy.elementwise[index] * inner,
         exchanged=busy.exchanged[index] * inner, gathered=gathered * inner, waiting=waiting[index] * inner,
@@ -135,67 +134,65 @@ def _gathers(program: Program, machine: Machine, framework: Framework, network: 
     only matter where they take longer than the layer; otherwise the layer waits for its part of the exchange.
     """
     sharded = program.table.zero == 3
-    none = np.zeros(len(program.table))
     if not sharded.any():
+        none = np.zeros(len(program.table))
         return none, none
     dense, expert = mean_parameters(program)
-    weights = dense + expert
     item = min(machine.precision.weight_bytes, 2.0) if machine.precision.peak != "fp32" else 4.0
-    size = np.where(sharded, weights * item, 0.0)
-    gather = network.time("all_gather", size, program.groups["dp"])
-    scatter = network.time("reduce_scatter", size, program.groups["dp"])
-    return np.where(sharded, gather, 0.0), np.where(sharded, gather + scatter, 0.0)
+    size = (dense + expert) * item
+    pieces = framework.gathers
+    gather = pieces * network.time("all_gather", size / pieces, program.groups["dp"])
+    scatter = pieces * network.time("reduce_scatter", size / pieces, program.groups["dp"])
+    layout = program.layout_index
+    return np.where(sharded, gather[layout], 0.0), np.where(sharded, (gather + scatter)[layout], 0.0)
 
 
 def mean_parameters(program: Program) -> tuple[Floats, Floats]:
-    """Return dense and expert parameters of the mean layer on one rank, per plan."""
+    """Return dense and expert parameters of the mean layer on one rank, per layout."""
 
     def mean(name: str) -> Floats:
         total = sum((getattr(block, name) * block.count for block in program.blocks), np.zeros(len(program.local)))
-        return np.asarray(total / program.layers)[program.index]
+        return np.asarray(total / program.layers)[program.layout_local]
 
     return mean("parameters"), mean("expert_parameters")
 
 
 def held_parameters(program: Program) -> tuple[Floats, Floats]:
-    """Return dense and expert parameters of one rank of the fullest stage, before sharding over DP, per plan."""
+    """Return dense and expert parameters of one rank of the fullest stage, before sharding over DP, per layout."""
     dense, expert = mean_parameters(program)
     model = program.job.model
-    rows = model.vocab * model.hidden / program.table.tp
-    single = program.table.pp == 1
+    rows = model.vocab * model.hidden / program.layouts.tp
+    single = program.layouts.pp == 1
     ends = np.where(single, rows * (1.0 if model.tied_embeddings else 2.0), rows)
     inner = program.stage_layers[:, 1]
     edge = np.minimum(program.stage_layers[:, 0], program.stage_layers[:, 2])
     return np.maximum(inner * dense, edge * dense + ends), inner * expert
 
 
-def _gradients(
-    program: Program, dense: Floats, expert: Floats, backward: Floats, framework: Framework, network: Network
-) -> tuple[Floats, Floats]:
+def _gradients(program: Program, backward: Floats, framework: Framework, network: Network) -> tuple[Floats, Floats]:
     """Return shown and hidden seconds of exchanging gradients (and ZeRO-1/2 weights) over the data-parallel ranks."""
-    zero = program.table.zero
     trained = program.job.trained_share
-    seconds = np.zeros(len(program.table))
-    for held, group in ((dense, program.groups["dp"]), (expert, program.groups["edp"])):
-        if not np.any((group.size > 1) & (held > 0)):
-            continue
+    none = np.zeros(len(program.layouts))
+    reduced = sharded = none
+    for held, group in zip(held_parameters(program), (program.groups["dp"], program.groups["edp"]), strict=True):
         gradient = held * framework.gradient_bytes * trained
         weight = held * min(program.job.precision.weight_bytes, 2.0 if framework.gradient_bytes <= 4 else 4.0) * trained
-        reduced = network.time("all_reduce", gradient, group)
-        sharded = network.time("reduce_scatter", gradient, group) + network.time("all_gather", weight, group)
-        chosen = np.where(zero == 0, reduced, np.where(zero == 3, 0.0, sharded))
-        seconds = seconds + np.where((group.size > 1) & (held > 0), chosen, 0.0)
+        reduced = reduced + network.time("all_reduce", gradient, group)
+        sharded = sharded + network.time("reduce_scatter", gradient, group) + network.time("all_gather", weight, group)
+    seconds = np.stack([reduced, sharded, sharded, none])[program.table.zero, program.layout_index]
     if not framework.overlaps_gradients:
         return seconds, np.zeros_like(seconds)
     hidden = np.minimum(seconds * HIDEABLE, HIDEABLE * backward)
     return seconds - hidden, hidden
 
 
-def _optimizer(program: Program, dense: Floats, expert: Floats, machine: Machine, framework: Framework) -> Floats:
+def _optimizer(program: Program, machine: Machine, framework: Framework) -> Floats:
     """Return seconds of the memory-bound update of the weights that one rank owns."""
-    table, job = program.table, program.job
+    job = program.job
     moved = update_bytes_per_parameter(job.optimizer, weight_bytes=job.precision.weight_bytes,
                                        gradient_bytes=framework.gradient_bytes)  # fmt: skip
-    shards = np.where(table.zero >= 1, program.groups["dp"].size, 1)
-    expert_shards = np.where(table.zero >= 1, program.groups["edp"].size, 1)
-    return (dense / shards + expert / expert_shards) * job.trained_share * moved / machine.stream
+    dense, expert = held_parameters(program)
+    data, expert_data = program.groups["dp"].size, program.groups["edp"].size
+    owned = np.stack([dense + expert, dense / data + expert / expert_data])  # whole, and sharded from ZeRO-1 on
+    updated = owned[np.minimum(program.table.zero, 1), program.layout_index]
+    return updated * job.trained_share * moved / machine.stream

@@ -7,7 +7,7 @@ of one pipeline stage (the order of Megatron-LM and torchtitan).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,3 +115,7 @@ class PlanTable:
     def take(self, rows: Ints | slice) -> PlanTable:
         """Return the table of the chosen rows."""
         return PlanTable(**{name.name: getattr(self, name.name)[rows] for name in fields(PlanTable)})
+
+    def change(self, **columns: Ints) -> PlanTable:
+        """Return the table with some columns replaced."""
+        return replace(self, **columns)

@@ -1,15 +1,15 @@
 """The program of a training step: who computes what, who sends what to whom, in which order.
 
 ``lower`` turns a job (demand), a table of plans (decision) and the tiers of a cluster (where ranks sit) into one
-immutable ``Program``. ``costs`` prices it; ``engine.training`` plays it. Work that depends only on (tp, cp, ep,
-micro-batch, sequence parallelism) is lowered once per distinct combination: ``local`` lists the combinations and
-``index`` tells which one each plan uses.
+immutable ``Program``. ``costs`` prices it; ``engine.training`` plays it. Cost follows what differs: the work of one rank
+is lowered once per distinct (tp, cp, ep, micro-batch, sequence parallelism), and what stages and replicas send each
+other once per distinct layout (tp, cp, dp, pp, ep, virtual stages, micro-batch). Plans point at both by index.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,29 +50,39 @@ class LocalBlock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """A training step for every plan of a table. Shapes: U distinct local combinations, P plans."""
+    """A training step for every plan of a table. Shapes: P plans, O distinct layouts, U distinct local combinations."""
 
     job: TrainingJob
     table: PlanTable  # P plans
     local: PlanTable  # U combinations (only tp, cp, ep, micro_batch, sequence_parallel are meaningful)
     index: Ints  # P -> U
+    layouts: PlanTable  # O combinations (only the degrees, vpp and micro_batch are meaningful)
+    layout_index: Ints  # P -> O
+    layout_local: Ints  # O -> U; sequence parallelism, which a layout leaves open, is that of its first plan
     blocks: tuple[LocalBlock, ...]  # arrays of U
     layers: int  # layers of the whole model; blocks are their halves
     embedding: LocalBlock  # on the first stage
     head: LocalBlock  # on the last stage
-    stage_layers: Floats  # P x 3: layers of the first, an inner, and the last stage (as shares of all layers)
-    boundary_bytes: Floats  # P: activation sent from stage to stage, per micro-batch and rank
-    groups: dict[str, Group]  # arrays of P: "dp", "edp", "pp"
+    stage_layers: Floats  # O x 3: layers of the first, an inner, and the last stage (as shares of all layers)
+    boundary_bytes: Floats  # O: activation sent from stage to stage, per micro-batch and rank
+    groups: dict[str, Group]  # arrays of O: "dp", "edp", "pp"
     local_groups: dict[str, Group]  # arrays of U: "tp", "cp", "ep"
+
+    def take(self, rows: Ints) -> Program:
+        """Return the program of the chosen plans; what they point at stays."""
+        return replace(self, table=self.table.take(rows), index=self.index[rows], layout_index=self.layout_index[rows])
 
 
 #: columns on which the work of one rank and micro-batch depends
 _LOCAL = ("tp", "cp", "ep", "micro_batch", "sequence_parallel")
+#: columns on which that between stages and replicas depends
+_LAYOUT = ("tp", "cp", "dp", "pp", "ep", "vpp", "micro_batch")
 
 
 def lower(job: TrainingJob, table: PlanTable, tiers: Sequence[Tier]) -> Program:
     """Return the program of each plan. Feasibility (memory, divisibility) is judged elsewhere."""
-    local, index = _distinct(table)
+    local, index, _ = _distinct(table, _LOCAL)
+    layouts, layout_index, first = _distinct(table, _LAYOUT)
     model = job.model
     lowered = tuple(_lower_block(job, local, block) for block in blocks(model))
     embedding = Block(name="embedding", count=1, operators=embedding_operators(model), width=model.hidden)
@@ -80,20 +90,28 @@ def lower(job: TrainingJob, table: PlanTable, tiers: Sequence[Tier]) -> Program:
     layers = total_layers(model)
     return Program(
         job=job, table=table, local=local, index=index, blocks=lowered, layers=layers,
+        layouts=layouts, layout_index=layout_index, layout_local=index[first],
         embedding=_lower_block(job, local, embedding), head=_lower_block(job, local, head),
-        stage_layers=stage_layers(table, layers), boundary_bytes=_boundary_bytes(job, table), groups=_groups(table, tiers),
-        local_groups=_local_groups(local, tiers),
+        stage_layers=stage_layers(layouts, layers), boundary_bytes=_boundary_bytes(job, layouts),
+        groups=_groups(layouts, tiers), local_groups=_local_groups(local, tiers),
     )  # fmt: skip
 
 
-def _distinct(table: PlanTable) -> tuple[PlanTable, Ints]:
-    """Return the distinct local combinations and, per plan, which one it uses."""
+def _distinct(table: PlanTable, names: Sequence[str]) -> tuple[PlanTable, Ints, Ints]:
+    """Return the distinct combinations of some columns, per plan which one it uses, and a plan of each."""
     key = np.zeros(len(table), dtype=np.int64)
-    for name in _LOCAL:
-        column = getattr(table, name)
-        key = key * (int(column.max(initial=0)) + 1) + column
+    for name in names:
+        values, place = _ranked(getattr(table, name))
+        key = key * len(values) + place
     _, first, index = np.unique(key, return_index=True, return_inverse=True)
-    return table.take(first), index.astype(np.int64)
+    return table.take(first), index.astype(np.int64), first
+
+
+def _ranked(column: Ints) -> tuple[Ints, Ints]:
+    """Return the distinct values of a column of positive integers in order, and the place of each entry among them."""
+    seen = np.zeros(int(column.max(initial=0)) + 1, dtype=bool)
+    seen[column] = True
+    return np.flatnonzero(seen), (np.cumsum(seen) - 1)[column]
 
 
 def _lower_block(job: TrainingJob, local: PlanTable, block: Block) -> LocalBlock:

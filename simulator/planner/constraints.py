@@ -1,0 +1,124 @@
+"""Why a plan cannot be: constraints in the order in which they are asked, each plan rejected at the first it breaks.
+
+Those on geometries (degrees, virtual stages, micro-batch) are asked first and once for all options of a geometry; then
+those on options; last the memory, which is the only one that needs the program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.foundation.registry import Registry
+from simulator.mapping.plan import SCHEDULES, PlanTable
+from simulator.mapping.program import stage_layers
+from simulator.workload.jobs.training import TrainingJob
+from simulator.workload.operators import total_layers
+
+Ints = NDArray[np.int64]
+Marks = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What constraints know beside the plan: the job, and how many devices one scale-up domain holds."""
+
+    job: TrainingJob
+    scaleup: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constraint:
+    """A rule with its reason in words; ``holds`` marks the plans that keep it."""
+
+    reason: str
+    holds: Callable[[PlanTable, Setting], Marks]
+
+
+on_geometry: Final[Registry[Constraint]] = Registry("constraint on a geometry")
+on_options: Final[Registry[Constraint]] = Registry("constraint on options")
+
+#: the order in which constraints are asked; a plan counts as rejected by the first that it breaks
+ORDER: Final = ("heads", "topology", "layers", "batch", "sequence", "experts", "redundant", "schedule", "memory")
+
+REASONS: Final[dict[str, str]] = {"memory": "needs more memory than a device has"}
+
+
+def _rule(registry: Registry[Constraint], name: str, reason: str) -> Callable[[Callable[[PlanTable, Setting], Marks]], None]:
+    def add(holds: Callable[[PlanTable, Setting], Marks]) -> None:
+        registry.add(name, Constraint(reason=reason, holds=holds))
+        REASONS[name] = reason
+
+    return add
+
+
+@_rule(on_geometry, "heads", "tp does not divide heads, key-value heads and feed-forward width")
+def _heads(table: PlanTable, setting: Setting) -> Marks:
+    """Key-value heads may also be fewer than the TP ranks, which then hold copies."""
+    model = setting.job.model
+    shared = (model.kv_heads % table.tp == 0) | (table.tp % model.kv_heads == 0)
+    return (model.heads % table.tp == 0) & shared & (model.ffn % table.tp == 0)
+
+
+@_rule(on_geometry, "topology", "tp is wider than one scale-up domain")
+def _topology(table: PlanTable, setting: Setting) -> Marks:
+    return table.tp <= setting.scaleup
+
+
+@_rule(on_geometry, "layers", "the layers do not fill pp*vpp chunks")
+def _layers(table: PlanTable, setting: Setting) -> Marks:
+    """Inner stages are equal and cut evenly; the first and the last may hold less, but a layer per chunk at least."""
+    layers = total_layers(setting.job.model)
+    stage = -(-layers // table.pp)
+    held = stage_layers(table, layers)
+    ends = np.minimum(held[:, 0], held[:, 2]) >= table.vpp
+    all_held = np.where(table.pp == 1, True, held[:, 0] + held[:, 2] + (table.pp - 2) * held[:, 1] == layers)
+    single = (table.pp > 1) | (table.vpp == 1)
+    return (stage % table.vpp == 0) & ends & (all_held | (table.pp == 2)) & single
+
+
+@_rule(on_geometry, "batch", "the global batch is not a multiple of dp * micro-batch")
+def _batch(table: PlanTable, setting: Setting) -> Marks:
+    return table.micro_batch * table.micro_batches * table.dp == setting.job.global_batch
+
+
+@_rule(on_geometry, "sequence", "the sequence does not cut into two chunks per context rank")
+def _sequence(table: PlanTable, setting: Setting) -> Marks:
+    return (table.cp == 1) | (setting.job.seq_len % (2 * table.cp) == 0)
+
+
+@_rule(on_geometry, "experts", "ep does not divide the experts and tp*cp*dp")
+def _experts(table: PlanTable, setting: Setting) -> Marks:
+    experts = setting.job.model.experts.count if setting.job.model.experts else 1
+    return (experts % table.ep == 0) & ((table.tp * table.cp * table.dp) % table.ep == 0)
+
+
+@_rule(on_options, "redundant", "a simpler plan is the same: ZeRO without replicas, sequence parallelism without tp")
+def _redundant(table: PlanTable, setting: Setting) -> Marks:
+    alone = (table.dp * table.cp == 1) & (table.zero > 0)
+    return np.logical_not(alone | ((table.tp == 1) & (table.sequence_parallel > 0)))
+
+
+@_rule(on_options, "schedule", "interleaving needs 1F1B and micro-batches in multiples of pp")
+def _schedule(table: PlanTable, setting: Setting) -> Marks:
+    """As Megatron-LM asks (Narayanan et al. 2021, arXiv 2104.04473, section 2.2)."""
+    interleaved = table.vpp > 1
+    fits = (table.schedule == SCHEDULES.index("1f1b")) & (table.micro_batches % table.pp == 0)
+    return ~interleaved | fits
+
+
+def judge(table: PlanTable, setting: Setting, rules: Registry[Constraint]) -> tuple[Marks, dict[str, int]]:
+    """Return which plans keep all rules, and how many broke each first, in the order of :data:`ORDER`."""
+    possible = np.ones(len(table), dtype=bool)
+    broken = {}
+    for name in ORDER:
+        if name not in rules:
+            continue
+        keeps = possible & rules[name].holds(table, setting)
+        broken[name] = int(possible.sum() - keeps.sum())
+        possible = keeps
+    return possible, broken
