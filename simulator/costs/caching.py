@@ -1,7 +1,8 @@
 """Hit rates of caches in closed form, for the two ways training reads: whole epochs, and popular items.
 
 ``cached`` is everywhere the cache's capacity over the data set's, at least 0; above 1 everything fits. Epochs that
-reshuffle read every item once, in a fresh random order; a cyclic scan reads in the same order each time.
+reshuffle read every item once, in a fresh random order; a cyclic scan reads in the same order each time. A first-in
+first-out cache under reshuffled epochs has no closed form here: play it (:mod:`simulator.engine.data.caches`).
 """
 
 from __future__ import annotations

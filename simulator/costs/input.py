@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from simulator.costs.caching import reshuffled
+from simulator.costs.caching import HitRate, cyclic, reshuffled
 from simulator.costs.storage import UNLIMITED, StorageSystem
 from simulator.foundation.errors import InputError
 
@@ -93,7 +93,8 @@ class Loader:
         devices_per_node: devices that share it, the cache and its bandwidth.
         cache_bytes: of one node.
         cache_bandwidth: B/s of one node's cache.
-        cache_policy: a name of the registry of reshuffled caches; ``page`` is the operating system's.
+        cache_policy: a name of the registries of :mod:`simulator.costs.caching`; ``page`` is the operating system's.
+        same_order: whether every epoch reads in the same order, which starves caches that replace (a cyclic scan).
         shared_cache: whether the nodes cache disjoint parts and serve each other.
         local_share: share of the reads from storage that the node's own drives serve, so that they cross no adapter.
         echo: steps that each loaded batch is used for (data echoing): fewer bytes, less fresh data.
@@ -109,6 +110,7 @@ class Loader:
     cache_bytes: float = 0.0
     cache_bandwidth: float = UNLIMITED
     cache_policy: str = "page"
+    same_order: bool = False
     shared_cache: bool = False
     local_share: float = 0.0
     echo: float = 1.0
@@ -119,7 +121,12 @@ class Loader:
             raise InputError(f"{self}: workers, in_flight, cores and echo start at 1 (cores above 0), the rest at 0.")
         if not 0 <= self.local_share <= 1:
             raise InputError(f"local_share {self.local_share:g}; a share is between 0 and 1.")
-        _ = reshuffled[self.cache_policy]
+        _ = self.hit_rate
+
+    @property
+    def hit_rate(self) -> HitRate:
+        """The closed form of the cache's policy; raises :class:`UnknownName` for one that is none."""
+        return (cyclic if self.same_order else reshuffled)[self.cache_policy]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,14 +143,14 @@ class Hits:
 
 
 def hits_of(loader: Loader, dataset_bytes: float, nodes: int) -> Hits:
-    """Steady hit rates of an epoch that reshuffles.
+    """Steady hit rates of an epoch.
 
     Nodes that do not share their caches see a fresh random part of the data each epoch, so each caches for the whole.
     """
     cached = loader.cache_bytes / dataset_bytes
     if not loader.shared_cache:
-        return Hits(own=float(reshuffled[loader.cache_policy](cached)), other=0.0)
-    anywhere = float(reshuffled[loader.cache_policy](cached * nodes))
+        return Hits(own=float(loader.hit_rate(cached)), other=0.0)
+    anywhere = float(loader.hit_rate(cached * nodes))
     return Hits(own=anywhere / nodes, other=anywhere * (1 - 1 / nodes))
 
 

@@ -181,12 +181,51 @@ class _Epoch:
         self.begun += 1
         self.at(int(self.starts[step] if self.ahead else self.ends[step]), _RELEASE, 0, step)
 
-    def release(self, now: int) -> None:
+    def release(self, now: int, loader: int) -> None:
         """A step took its batches: every loader may go one further."""
+        del loader  # all devices step together
         self.released += 1
         allowed = self.released + max(1, self.ahead * self.workers) - 1
         for loader in range(self.loaders):
             self.take(now, loader, allowed % self.workers)
+
+
+class _Alone(_Epoch):
+    """Loaders whose devices do not wait for each other: every device steps through its own batches."""
+
+    def __init__(self, plan: Plan, pipe: SharedPipe, background: Sequence[Background]) -> None:
+        super().__init__(plan, pipe, background)
+        self.stepped = [0] * self.loaders  # steps of each device whose start is known
+        self.let_go = [0] * self.loaders  # and that gave room for one more batch
+        self.own_starts = np.zeros(plan.shape, dtype=np.int64)
+        self.own_ends = np.zeros(plan.shape, dtype=np.int64)
+
+    def take(self, now: int, loader: int, worker: int) -> None:
+        self.released = self.let_go[loader]
+        super().take(now, loader, worker)
+
+    def finish(self, now: int, loader: int, batch: int) -> None:
+        self.decoded[loader, batch] = now
+        self.free[loader][batch % self.workers] = True
+        while self.stepped[loader] < self.steps and self.decoded[loader, self.stepped[loader]] >= 0:
+            self._step(loader, self.stepped[loader])
+        self.take(now, loader, batch % self.workers)
+
+    def _step(self, loader: int, step: int) -> None:
+        copied = int(self.decoded[loader, step])
+        before = int(self.own_ends[loader, step - 1]) if step else 0
+        if step and self.ahead:
+            copied = max(copied, int(self.ready[loader, step - 1]), int(self.own_starts[loader, step - 1]))
+        self.ready[loader, step] = copied + int(self.copy[loader, step])
+        self.own_starts[loader, step] = max(int(self.ready[loader, step]), before)
+        self.own_ends[loader, step] = int(self.own_starts[loader, step]) + int(self.compute[loader, step])
+        self.stepped[loader] += 1
+        release = self.own_starts if self.ahead else self.own_ends
+        self.at(int(release[loader, step]), _RELEASE, loader, step)
+
+    def release(self, now: int, loader: int) -> None:
+        self.let_go[loader] += 1
+        self.take(now, loader, (self.let_go[loader] + max(1, self.ahead * self.workers) - 1) % self.workers)
 
 
 _REQUESTED, _DECODED, _RELEASE, _BACKGROUND, _CAPACITY = range(5)
@@ -208,6 +247,26 @@ def play(
         capacities: (second, bytes/s) at which the storage's capacity changes.
     """
     state = _Epoch(plan, pipe, background)
+    _drive(state, pipe, capacities)
+    assert state.begun == state.released == state.steps, "the epoch ended early"
+    end = max(int(state.ends[-1]), 1)
+    return Played(
+        ready=state.ready, starts=state.starts, ends=state.ends, background_ends=tuple(state.background_ends),
+        moved_bytes=pipe.moved, storage_busy=min(1.0, pipe.busy_ticks / end),
+    )  # fmt: skip
+
+
+def play_alone(plan: Plan, pipe: SharedPipe) -> Ticks:
+    """Play devices that share the storage but do not wait for each other; return each one's end, shape (loaders,)."""
+    state = _Alone(plan, pipe, ())
+    _drive(state, pipe, ())
+    assert min(state.stepped) == state.steps, "a device ended early"
+    ends: Ticks = state.own_ends[:, -1]
+    return ends
+
+
+def _drive(state: _Epoch, pipe: SharedPipe, capacities: Sequence[tuple[float, float]]) -> None:
+    """Take one event after the other until none is left."""
     for index, (second, _) in enumerate(capacities):
         state.at(to_ticks(second), _CAPACITY, index, 0)
     for loader in range(state.loaders):
@@ -225,17 +284,11 @@ def play(
         elif kind == _DECODED:
             state.finish(now, loader, batch)
         elif kind == _RELEASE:
-            state.release(now)
+            state.release(now, loader)
         elif kind == _BACKGROUND:
             pipe.start(now, state.background_bytes[loader], state.loaders + loader)
         else:
             pipe.change(now, capacities[loader][1])
-    assert state.begun == state.released == state.steps, "the epoch ended early"
-    end = max(int(state.ends[-1]), 1)
-    return Played(
-        ready=state.ready, starts=state.starts, ends=state.ends, background_ends=tuple(state.background_ends),
-        moved_bytes=pipe.moved, storage_busy=min(1.0, pipe.busy_ticks / end),
-    )  # fmt: skip
 
 
 def _ticks(seconds: Floats) -> Ticks:

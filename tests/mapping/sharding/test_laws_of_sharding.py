@@ -104,6 +104,20 @@ def test_stratified_keeps_every_proportion_within_one_record(seed, shards, class
     assert found.counts().max() - found.counts().min() <= 1
 
 
+@settings(derandomize=True, max_examples=50, deadline=None)
+@given(seed=st.integers(0, 10_000), shards=st.integers(1, 8), classes=st.integers(1, 6))
+def test_stratified_by_speed_keeps_proportions_within_two_records(seed, shards, classes):
+    rng = np.random.default_rng(seed)
+    labels, speeds = rng.integers(0, classes, size=400), rng.uniform(0.5, 4.0, size=shards)
+    request = Request(records=400, shards=shards, classes=labels, speeds=speeds)
+    owners = shard("stratified", request).owners(slice(0, 400))
+    due = np.bincount(labels, minlength=classes)[:, None] * (speeds / speeds.sum())[None, :]
+    table = np.zeros((classes, shards))
+    np.add.at(table, (labels, owners), 1)
+    assert np.abs(table - due).max() <= 2
+    assert np.abs(table.sum(axis=0) - due.sum(axis=0)).max() <= 1
+
+
 def test_stratified_takes_any_class_numbers():
     labels = np.array([-7, 10**12, -7, 10**12])
     owners = shard("stratified", Request(records=4, shards=2, classes=labels)).owners(slice(0, 4))
