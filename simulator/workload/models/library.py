@@ -39,16 +39,22 @@ class ModelLibrary(Mapping[str, ModelFile]):
 
     def __getitem__(self, name: str) -> ModelFile:
         """Return the model; raises :class:`UnknownName` with near names."""
-        path = self._paths.get(name) or self._spelt.get(spelling(name)) or self._by_alias(name)
+        path = self._path(name)
         if path is None:
             raise UnknownName("model", name, self._paths)
         return self._read(path)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self._path(name) is not None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._paths)
 
     def __len__(self) -> int:
         return len(self._paths)
+
+    def _path(self, name: str) -> Path | None:
+        return self._paths.get(name) or self._spelt.get(spelling(name)) or self._by_alias(name)
 
     def _by_alias(self, name: str) -> Path | None:
         """Find the file that lists ``name`` as an alias; only files whose text mentions it are parsed."""

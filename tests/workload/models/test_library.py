@@ -119,6 +119,12 @@ def test_an_unknown_model_is_refused_with_near_names():
         load_model("  ")
 
 
+def test_the_library_can_be_asked_whether_it_holds_a_model():
+    assert "gpt-3-175b" in SHIPPED
+    assert "gpt-3-176b" not in SHIPPED
+    assert 175 not in SHIPPED
+
+
 def test_a_model_is_a_shape_or_the_cost_of_a_sample():
     assert isinstance(load_model("llama-3-8b"), Transformer)
     assert isinstance(load_model("resnet50-v1.5"), ForwardFacts)
