@@ -23,7 +23,7 @@ def clusters() -> dict[str, Cluster]:
     two = [(node(), device(), 3), (node("other", devices=4, domain=4), device(), 2)]
     return {
         "one box": cluster(1),
-        "fat-tree": cluster(12, radix=8, oversubscription=2.0),
+        "fat-tree": cluster(7, radix=16, oversubscription=2.0),
         "three levels": cluster(12, kind=node(devices=2, domain=2, nics=1, nic_bandwidth=25 * GB), radix=4),
         "rails": cluster(6, shape="rail", radix=8),
         "dragonfly": cluster(6, shape="dragonfly", dims=(8, 3, 1)),
