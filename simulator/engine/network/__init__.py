@@ -1,0 +1,11 @@
+"""The network as flows that share links: max-min fair, exact, incremental.
+
+Reading order: ``flows`` (what a caller sees), ``fill`` (the rule), ``repair`` (a change, solved where it happens),
+``run`` (time passes), ``fabric`` (links and routes of a cluster), ``jobs`` (several jobs on one fabric).
+"""
+
+from __future__ import annotations
+
+from simulator.engine.network.flows import Change, Flow, Flows, Played, fairness_gap, fold, play, rates
+
+__all__ = ["Change", "Flow", "Flows", "Played", "fairness_gap", "fold", "play", "rates"]
