@@ -28,7 +28,7 @@ _CARRIED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class AnalyticNetwork:
-    """Prices what a program sends on the tiers of one cluster; equal requests of many plans are priced once."""
+    """Prices what a program sends on the tiers of one cluster; programs ask once per distinct layout."""
 
     tiers: Sequence[Tier]
     fabrics: Sequence[Fabric]
@@ -44,13 +44,8 @@ class AnalyticNetwork:
         ``ring_pass`` hands ``size`` bytes to the right-hand neighbour until all have seen all: n - 1 sends.
         ``send_receive`` goes to the neighbouring pipeline stage, over the outermost tier that the group spans.
         """
-        members = group.members
-        rows = np.stack(np.broadcast_arrays(size, *members)).astype(float)
-        if rows.shape[1] > 8:
-            rows, index = np.unique(rows, axis=1, return_inverse=True)
-        else:
-            index = np.arange(rows.shape[1])
-        return self._price(operation, rows[0], rows[1:])[index.reshape(-1)]
+        size, *members = np.broadcast_arrays(np.asarray(size, dtype=float), *group.members)
+        return self._price(operation, size, np.stack(members).astype(float))
 
     def _price(self, operation: str, size: Floats, members: Floats) -> Floats:
         ranks = members[-1]

@@ -175,6 +175,8 @@ def _gradients(program: Program, backward: Floats, framework: Framework, network
     none = np.zeros(len(program.layouts))
     reduced = sharded = none
     for held, group in zip(held_parameters(program), (program.groups["dp"], program.groups["edp"]), strict=True):
+        if not held.any():
+            continue
         gradient = held * framework.gradient_bytes * trained
         weight = held * min(program.job.precision.weight_bytes, 2.0 if framework.gradient_bytes <= 4 else 4.0) * trained
         reduced = reduced + network.time("all_reduce", gradient, group)
