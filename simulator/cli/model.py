@@ -177,7 +177,9 @@ def _transformer_counts(model: Transformer) -> tuple[list[tuple[str, int]], int,
 
 @app.command(name="import")
 def import_model(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG.json", help="A published config.json.", show_default=False)],
+    config: Annotated[
+        Path, typer.Argument(metavar="CONFIG.json", help="A published config.json, or its folder.", show_default=False)
+    ],
     name: Annotated[str, typer.Option("--name", help="Name of the model (default: the configuration's).")] = "",
     index: Annotated[
         Path | None,
@@ -193,7 +195,8 @@ def import_model(
     from simulator.workload.models.huggingface.importing import import_config, model_text
     from simulator.workload.models.parameters import count_parameters
 
-    imported = import_config(config, name=name or None, index=index)
+    published = config / "config.json" if config.is_dir() else config
+    imported = import_config(published, name=name or None, index=index)
     for warning in imported.warnings:
         output.warn(warning)
     text = model_text(imported, source=f"config.json of {imported.model.name}")

@@ -76,6 +76,8 @@ def test_import_prints_the_file_where_no_folder_is_named(tmp_path, capsys):
     config.write_text(json.dumps(CONFIG))
     assert main(["model", "import", str(config), "--name", "mine"]) == 0
     assert capsys.readouterr().out.startswith("name: mine\n")
+    assert main(["model", "import", str(tmp_path), "--name", "mine"]) == 0  # the folder that holds it
+    assert capsys.readouterr().out.startswith("name: mine\n")
     assert main(["model", "import", str(config), "--name", "mine", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["parameters"] == 8_030_261_248
 

@@ -75,6 +75,7 @@ OTHERS = [
     ("swin", 224, {"width": 96, "depths": "2-2-6-2"}, 28_288_354, 4.49),
     ("swin", 224, {"width": 96, "depths": "2-2-18-2"}, 49_606_258, 8.74),
     ("swin", 224, {"width": 128, "depths": "2-2-18-2"}, 87_768_224, 15.43),
+    ("yolov3", 416, {}, 61_949_149, 32.93),
     ("dcgan", 64, {}, 3_576_704 + 2_765_568, None),
     ("latent-diffusion", 64, {}, 859_520_964, 401),
     ("latent-diffusion", 64, {"context": 1024, "head_width": 64}, 865_910_724, 402),
@@ -121,6 +122,14 @@ def test_retinanet_has_the_published_count_besides_its_frozen_norms():
     network = build("retinanet", 800)
     assert network.parameters - frozen == 34_014_999
     assert network.macs == pytest.approx(151.54e9, rel=0.001)
+
+
+def test_mask_r_cnn_has_the_published_count_and_the_work_of_an_image_in_which_nothing_is_found():
+    frozen = dict(build("resnet", 224, depth=50).parameters_by_kind())["norm"]
+    network = build("mask-rcnn", 800, masks=1)
+    assert network.parameters - frozen == 44_401_393
+    assert network.macs == pytest.approx(134.38e9, rel=0.005)
+    assert build("mask-rcnn", 800, masks=100).parameters == network.parameters
 
 
 def test_a_three_dimensional_unet_does_the_work_of_the_reference_on_a_window():
@@ -257,6 +266,8 @@ def test_parameters_by_kind_add_up():
         ("ssd-resnet34", 512, {}, "300 pixels, not 512"),
         ("ssd-resnet50", 512, {}, "300 pixels, not 512"),
         ("retinanet", 800, {"depth": 18}, "no pyramid"),
+        ("mask-rcnn", 800, {"depth": 34}, "no pyramid"),
+        ("yolov3", 400, {}, "multiple of 32"),
         ("dcgan", 48, {}, "power of two"),
         ("deepspeech2", 100, {"cell": "sru"}, "Known: lstm, gru, rnn"),
         ("dlrm", 1, {"rows": "10-10", "bottom": "64-32", "top": "8-1"}, "width of the tables"),

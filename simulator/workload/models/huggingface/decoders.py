@@ -191,9 +191,32 @@ def _gpt_neox(config: Config) -> Shape:
     return _gpt_like(config, bias=True, parallel=parallel, tied_embeddings=tied)
 
 
-@reads("gptj")
+@reads("gptj", "codegen")
 def _gptj(config: Config) -> Shape:
     return _gpt_like(config, ffn_bias=True, parallel=True, block_norms=1, head_bias=True)
+
+
+@reads("gpt_neo")
+def _gpt_neo(config: Config) -> Shape:
+    heads, hidden = config.integer("num_heads"), config.integer("hidden_size")
+    return {
+        "kind": "decoder",
+        "layers": config.integer("num_layers"),
+        "hidden": hidden,
+        "heads": heads,
+        "kv_heads": heads,
+        "head_dim": hidden // max(heads, 1),
+        "ffn": config.maybe("intermediate_size") or 4 * hidden,
+        "vocab": config.integer("vocab_size"),
+        "max_seq": config.integer("max_position_embeddings"),
+        "out_bias": True,
+        "ffn_bias": True,
+        "norm": "layer",
+        "learned_positions": True,
+        "tied_embeddings": True,
+        "sliding_window": config.maybe("window_size") or 256,
+        "window_every": 2,
+    }
 
 
 @reads("bloom")

@@ -17,6 +17,27 @@ def _mixtral(config: Config) -> Shape:
     return shape | {"ffn": 0, "experts": experts, "sliding_window": config.maybe("sliding_window")}
 
 
+@reads("dbrx")
+def _dbrx(config: Config) -> Shape:
+    heads, hidden = config.integer("n_heads"), config.integer("d_model")
+    network = config.part("ffn_config")
+    experts = Experts(count=network.integer("moe_num_experts"), active=network.integer("moe_top_k"),
+                      ffn=network.integer("ffn_hidden_size"))  # fmt: skip
+    return {
+        "kind": "decoder",
+        "layers": config.integer("n_layers"),
+        "hidden": hidden,
+        "heads": heads,
+        "kv_heads": config.part("attn_config").maybe("kv_n_heads") or heads,
+        "head_dim": hidden // max(heads, 1),
+        "ffn": 0,
+        "vocab": config.integer("vocab_size"),
+        "max_seq": config.integer("max_seq_len"),
+        "gated": True,
+        "experts": experts,
+    }
+
+
 @reads("qwen2_moe")
 def _qwen2_moe(config: Config) -> Shape:
     shared = config.maybe("shared_expert_intermediate_size")
