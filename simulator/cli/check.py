@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from simulator.cli import options, output
-from simulator.foundation.errors import InputError, InvalidFile
+from simulator.foundation.errors import Infeasible, InputError, InvalidFile, Place
 
 if TYPE_CHECKING:
     from simulator.scenario import Scenario
@@ -53,7 +53,9 @@ def _facts(path: Path, overrides: list[str]) -> dict[str, Any]:
         return _part_facts(path)
     if isinstance(data, dict) and ("transformer" in data or "forward" in data):
         return _model_facts(path)
-    return _scenario_facts(path, load_scenario(path, overrides))
+    scenario = load_scenario(path, overrides)
+    _require_fits(path, scenario)
+    return _scenario_facts(path, scenario)
 
 
 def _part_facts(path: Path) -> dict[str, Any]:
@@ -68,6 +70,24 @@ def _model_facts(path: Path) -> dict[str, Any]:
 
     model = read_model(path)
     return {"file": str(path), "kind": "model", "name": model.name, "text": f"model {model.name} is in order"}
+
+
+def _require_fits(path: Path, scenario: Scenario) -> None:
+    """Raise :class:`Infeasible` for a training job whose decided layout does not fit the smallest device."""
+    from simulator.costs.fits import require_fit
+    from simulator.costs.memory import usable_memory
+    from simulator.scenario.train import TrainWorkload
+
+    device = min((group.device for group in scenario.groups), key=usable_memory)
+    for index, workload in enumerate(scenario.workloads):
+        if not isinstance(workload, TrainWorkload) or workload.plan is None:
+            continue
+        try:
+            tiers, framework = scenario.cluster.tiers, workload.framework
+            require_fit(workload.job, workload.plan, device=device, tiers=tiers, framework=framework)
+        except Infeasible as error:
+            place = Place(file=str(path), key=f"workloads[{index}].parallelism")
+            raise error.at(place) from None
 
 
 def _scenario_facts(path: Path, scenario: Scenario) -> dict[str, Any]:

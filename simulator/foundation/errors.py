@@ -100,7 +100,17 @@ class Infeasible(RackcastError):
         self, message: str, *, binding: str = "", account: dict[str, float] | None = None, relaxation: str = ""
     ) -> None:
         super().__init__(message)
+        self.place: Place | None = None
         self.binding, self.account, self.relaxation = binding, dict(account or {}), relaxation
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        return f"{self.place}: {message}" if self.place else message
+
+    def at(self, place: Place) -> Infeasible:
+        """Return the same answer with the place of the question filled in, if it had none."""
+        self.place = self.place or place
+        return self
 
 
 class DecisionChanged(RackcastError):

@@ -185,7 +185,4 @@ def cluster_from(
         with context.at("fabric"):
             return build_cluster(nodes=nodes, fabric=fabric, links=catalogue.links, name=name)
     except Infeasible as error:
-        place = context.document.place((*context.path, "fabric"))
-        raise Infeasible(
-            f"{place}: {error}", binding=error.binding, account=error.account, relaxation=error.relaxation
-        ) from None
+        raise error.at(context.document.place((*context.path, "fabric"))) from None

@@ -73,7 +73,7 @@ class TrainFile(StrictModel):
     model: str = Field(description="a key of 'models', or a name that `rackcast model list` shows")
     precision: str = Field(default="bf16", description="of the matrix products: fp32, tf32, fp16, bf16, fp8, ...")
     optimizer: str = "adam"
-    framework: str = Field(default="megatron-lm", description="software that runs the job: megatron-lm, pytorch-fsdp, ...")
+    framework: str = Field(default="megatron-lm", description="training software: megatron-lm, pytorch-fsdp, ...")
     seq_len: Annotated[int, Field(ge=1, le=10**8)] | None = Field(
         default=None, description="tokens of one sample; left out: the longest the model takes"
     )

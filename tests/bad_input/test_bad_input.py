@@ -1,8 +1,8 @@
 """Every broken file gets one line per problem, with place, cause and mend, and exit code 2 or 3; never a traceback.
 
 The files beside this one begin with what they must be answered with: ``# exit 2``, then one comment per line of stderr.
-``FILE`` stands for the path of the file, ``Known: ...`` for a list of names that grows with the catalogue, and of several
-names that may have been meant only the nearest is kept.
+``FILE`` stands for the path of the file, ``Known: ...`` for a list of names that grows with the catalogue, and of
+several names that may have been meant only the nearest is kept. What does not fit tells bytes, which are ``N GB`` here.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ def told(stderr: str, path: Path) -> list[str]:
     """Return the lines of stderr, without what differs from place to place and from catalogue to catalogue."""
     lines = stderr.replace(str(path), "FILE").strip().splitlines()
     lines = [re.sub(r"Known: .*$", "Known: ...", line) for line in lines]
+    lines = [re.sub(r"[0-9.]+ ([kMGT]?B)\b", r"N \1", line) if " a rank holds " in line else line for line in lines]
     return [re.sub(r"(Did you mean '[^']*')[^?]*\?", r"\1?", line) for line in lines]
 
 
