@@ -124,6 +124,13 @@ def test_retinanet_has_the_published_count_besides_its_frozen_norms():
     assert network.macs == pytest.approx(151.54e9, rel=0.001)
 
 
+def test_an_ssd_looks_at_8732_boxes_and_does_the_work_of_its_benchmark():
+    network = build("ssd-resnet", 300)
+    scores = [layer for layer in network.layers if layer.name == "boxes" and layer.operator.n % 81 == 0]
+    assert sum(layer.outputs for layer in scores) == 8732 * 81  # arXiv:1512.02325, section 3.1
+    assert build("ssd-resnet", 300, depth=50).macs == pytest.approx(20.8e9, rel=0.04)
+
+
 def test_mask_r_cnn_has_the_published_count_and_the_work_of_an_image_in_which_nothing_is_found():
     frozen = dict(build("resnet", 224, depth=50).parameters_by_kind())["norm"]
     network = build("mask-rcnn", 800, masks=1)
@@ -263,8 +270,7 @@ def test_parameters_by_kind_add_up():
         ("vit", 225, {"patch": 16, "width": 64, "depth": 1, "heads": 1}, "patches of 16"),
         ("swin", 256, {"width": 96, "depths": "2-2-6-2"}, "windows of 7"),
         ("unet", 100, {}, "multiple of 16"),
-        ("ssd-resnet34", 512, {}, "300 pixels, not 512"),
-        ("ssd-resnet50", 512, {}, "300 pixels, not 512"),
+        ("ssd-resnet", 512, {}, "300 pixels, not 512"),
         ("retinanet", 800, {"depth": 18}, "no pyramid"),
         ("mask-rcnn", 800, {"depth": 34}, "no pyramid"),
         ("yolov3", 400, {}, "multiple of 32"),

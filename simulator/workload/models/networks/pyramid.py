@@ -1,13 +1,14 @@
-"""Detectors that look at several scales at once: Mask R-CNN on a feature pyramid, and YOLOv3 on Darknet-53."""
+"""Detectors on a feature pyramid: RetinaNet, Mask R-CNN, and YOLOv3 on Darknet-53."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from simulator.foundation.errors import InputError
 from simulator.workload.models.networks.canvas import Canvas
 from simulator.workload.models.networks.network import FAMILIES
-from simulator.workload.models.networks.resnet import STAGES, bottleneck, stem
+from simulator.workload.models.networks.resnet import BOTTLENECK_FROM, Shape, backbone, stem
 
 _WIDTH: Final = 256  # channels of every level of the pyramid
 _BOX: Final = 7  # positions along an edge of a pooled region, for boxes
@@ -27,10 +28,11 @@ def mask_rcnn(
     Raises:
         InputError: a depth without bottlenecks.
     """
-    if depth not in STAGES or depth < 50:
-        raise InputError(f"no pyramid on a ResNet of depth {depth}. Known: 50, 101, 152.")
     canvas = Canvas(3, (size, size))
-    levels = _pyramid(canvas, depth)
+    shapes = _stages(canvas, depth)
+    _pyramid(canvas, shapes)
+    levels = [extent for _, extent in shapes]
+    levels.append(tuple((edge + 1) // 2 for edge in levels[-1]))
     for level, extent in enumerate(levels):
         canvas.channels, canvas.extent = _WIDTH, extent
         drawn = len(canvas.layers)
@@ -45,22 +47,50 @@ def mask_rcnn(
     return canvas
 
 
-def _pyramid(canvas: Canvas, depth: int) -> list[tuple[int, ...]]:
-    """Draw the backbone and the pyramid on its four stages; return the extents of the five levels."""
+def _stages(canvas: Canvas, depth: int, *, groups: int = 1, group_width: int = 64) -> list[Shape]:
+    if depth < BOTTLENECK_FROM:
+        raise InputError(f"no pyramid on a ResNet of depth {depth}. Known: 50, 101, 152.")
     stem(canvas)
-    shapes = []
-    for stage, count in enumerate(STAGES[depth]):
-        for index in range(count):
-            bottleneck(canvas, 64 * 2**stage, 256 * 2**stage, 2 if stage and not index else 1)
-        shapes.append((canvas.channels, canvas.extent))
+    return backbone(canvas, depth, groups=groups, group_width=group_width)
+
+
+def _pyramid(canvas: Canvas, shapes: Sequence[Shape]) -> None:
+    """Draw a level on each stage, coarsest first; each finer one adds the level above, interpolated."""
     for channels, extent in reversed(shapes):
         canvas.channels, canvas.extent = channels, extent
         canvas.conv(_WIDTH, 1, bias=True, norm=False, act=None, name="lateral")
         if extent != shapes[-1][1]:
-            canvas.add()  # of the level above, interpolated
+            canvas.add()
         canvas.conv(_WIDTH, 3, bias=True, norm=False, act=None, name="pyramid")
-    coarsest = tuple((edge + 1) // 2 for edge in shapes[-1][1])
-    return [*(extent for _, extent in shapes), coarsest]
+
+
+@FAMILIES.register("retinanet")
+def retinanet(
+    size: int, *, depth: int = 50, groups: int = 1, group_width: int = 64, classes: int = 91, anchors: int = 9
+) -> Canvas:
+    """Draw a RetinaNet (Lin et al. 2017, arXiv:1708.02002) for images of ``size`` pixels along an edge.
+
+    Three levels on the last three stages and two coarser ones; four convolutions of 256 in each of the two heads, which
+    share their weights over the levels. The choice among the boxes is left out.
+    """
+    canvas = Canvas(3, (size, size))
+    shapes = _stages(canvas, depth, groups=groups, group_width=group_width)[1:]
+    _pyramid(canvas, shapes)
+    levels = [extent for _, extent in shapes]
+    canvas.extent = levels[-1]
+    for _ in range(2):
+        canvas.conv(_WIDTH, 3, stride=2, bias=True, norm=False, act=None, name="pyramid")
+        levels.append(canvas.extent)
+    for out in (classes * anchors, 4 * anchors):
+        for level, extent in enumerate(levels):
+            canvas.channels, canvas.extent = _WIDTH, extent
+            drawn = len(canvas.layers)
+            for _ in range(4):
+                canvas.conv(_WIDTH, 3, bias=True, norm=False, name="head")
+            canvas.conv(out, 3, bias=True, norm=False, act=None, name="head out")
+            if level:
+                canvas.share_weights(since=drawn)
+    return canvas
 
 
 def _box_head(canvas: Canvas, regions: int, classes: int) -> None:

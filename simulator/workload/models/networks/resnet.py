@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from simulator.foundation.errors import InputError
 from simulator.workload.models.networks.canvas import Canvas
 from simulator.workload.models.networks.network import FAMILIES
@@ -13,6 +15,7 @@ STAGES = {
     101: (3, 4, 23, 3),
     152: (3, 8, 36, 3),
 }
+Shape = tuple[int, tuple[int, ...]]  # channels and extent
 BOTTLENECK_FROM = 50
 EXPANSION = 4
 
@@ -39,22 +42,45 @@ def resnet(
         early_stride: the stride stands in the first 1x1 convolution (the original); otherwise in the 3x3 (v1.5).
         small_images: a 3x3 stem without pooling (CIFAR).
     """
-    if depth not in STAGES:
-        raise InputError(f"no ResNet of depth {depth}. Known: {', '.join(map(str, STAGES))}.")
     canvas = Canvas(3, (size, size))
     stem(canvas, deep=deep, small_images=small_images)
-    for stage, count in enumerate(STAGES[depth]):
+    backbone(canvas, depth, groups=groups, group_width=group_width, squeeze=squeeze, deep=deep,
+             early_stride=early_stride)  # fmt: skip
+    canvas.global_pool()
+    canvas.linear(classes)
+    return canvas
+
+
+def backbone(
+    canvas: Canvas,
+    depth: int,
+    *,
+    strides: Sequence[int] = (1, 2, 2, 2),
+    groups: int = 1,
+    group_width: int = 64,
+    squeeze: bool = False,
+    deep: bool = False,
+    early_stride: bool = False,
+) -> list[Shape]:
+    """Draw the stages of a ResNet, as many as there are ``strides``; return channels and extent after each.
+
+    Raises:
+        InputError: a depth that no ResNet has.
+    """
+    if depth not in STAGES:
+        raise InputError(f"no ResNet of depth {depth}. Known: {', '.join(map(str, STAGES))}.")
+    shapes = []
+    for stage, (count, first) in enumerate(zip(STAGES[depth], strides, strict=False)):
         for index in range(count):
-            stride = 2 if stage and not index else 1
+            stride = 1 if index else first
             if depth < BOTTLENECK_FROM:
                 _basic(canvas, 64 * 2**stage, stride, squeeze=squeeze, deep=deep)
             else:
                 inner = groups * group_width * 2**stage
-                bottleneck(canvas, inner, 64 * 2**stage * EXPANSION, stride, groups=groups, squeeze=squeeze,
-                           deep=deep, early_stride=early_stride)  # fmt: skip
-    canvas.global_pool()
-    canvas.linear(classes)
-    return canvas
+                _bottleneck(canvas, inner, 64 * 2**stage * EXPANSION, stride, groups=groups, squeeze=squeeze,
+                            deep=deep, early_stride=early_stride)  # fmt: skip
+        shapes.append((canvas.channels, canvas.extent))
+    return shapes
 
 
 def stem(canvas: Canvas, *, deep: bool = False, small_images: bool = False) -> None:
@@ -91,18 +117,17 @@ def _basic(canvas: Canvas, out: int, stride: int, *, squeeze: bool, deep: bool) 
     canvas.act()
 
 
-def bottleneck(
+def _bottleneck(
     canvas: Canvas,
     inner: int,
     out: int,
     stride: int,
     *,
-    groups: int = 1,
-    squeeze: bool = False,
-    deep: bool = False,
-    early_stride: bool = False,
+    groups: int,
+    squeeze: bool,
+    deep: bool,
+    early_stride: bool,
 ) -> None:
-    """Draw a 1x1, 3x3, 1x1 block with its shortcut."""
     _shortcut(canvas, out, stride, deep=deep)
     canvas.conv(inner, 1, stride=stride if early_stride else 1)
     canvas.conv(inner, 3, stride=1 if early_stride else stride, groups=groups)
