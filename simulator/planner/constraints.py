@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from simulator.workload.jobs.training import TrainingJob
 from simulator.workload.operators import total_layers
 
 Ints = NDArray[np.int64]
-Marks = NDArray[np.bool_]
+Marks = Any  # boolean arrays; numpy's stubs give comparisons of them no type of their own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +48,14 @@ ORDER: Final = ("heads", "topology", "layers", "batch", "sequence", "experts", "
 REASONS: Final[dict[str, str]] = {"memory": "needs more memory than a device has"}
 
 
-def _rule(registry: Registry[Constraint], name: str, reason: str) -> Callable[[Callable[[PlanTable, Setting], Marks]], None]:
-    def add(holds: Callable[[PlanTable, Setting], Marks]) -> None:
+Rule = Callable[[PlanTable, Setting], Marks]
+
+
+def _rule(registry: Registry[Constraint], name: str, reason: str) -> Callable[[Rule], Rule]:
+    def add(holds: Rule) -> Rule:
         registry.add(name, Constraint(reason=reason, holds=holds))
         REASONS[name] = reason
+        return holds
 
     return add
 
@@ -100,7 +104,7 @@ def _experts(table: PlanTable, setting: Setting) -> Marks:
 @_rule(on_options, "redundant", "a simpler plan is the same: ZeRO without replicas, sequence parallelism without tp")
 def _redundant(table: PlanTable, setting: Setting) -> Marks:
     alone = (table.dp * table.cp == 1) & (table.zero > 0)
-    return np.logical_not(alone | ((table.tp == 1) & (table.sequence_parallel > 0)))
+    return ~(alone | ((table.tp == 1) & (table.sequence_parallel > 0)))
 
 
 @_rule(on_options, "schedule", "interleaving needs 1F1B and micro-batches in multiples of pp")

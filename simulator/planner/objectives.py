@@ -1,0 +1,117 @@
+"""What makes one plan better than another: registered functions, the less the better, and the order of equals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.foundation.errors import InputError
+from simulator.foundation.registry import Registry
+from simulator.mapping.plan import PlanTable
+from simulator.planner.priced import Priced
+from simulator.planner.question import Question
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+#: parts of a step in which a device computes or feeds its links, and draws its full power; in the rest it waits
+WORKING: Final = ("compute", "exchange", "gradients", "optimizer")
+
+#: objective values closer than this (relative) are equal: no model tells them apart, and no rounding decides
+TIE_BITS: Final = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objective:
+    """A measure of plans in ``unit``; ``of`` gives one value per plan, the less the better."""
+
+    unit: str
+    of: Callable[[Priced, Question], Floats]
+
+
+objectives: Final[Registry[Objective]] = Registry("objective")
+
+
+Measure = Callable[[Priced, Question], Floats]
+
+
+def _measure(name: str, unit: str) -> Callable[[Measure], Measure]:
+    def add(of: Measure) -> Measure:
+        objectives.add(name, Objective(unit=unit, of=of))
+        return of
+
+    return add
+
+
+@_measure("time", "s per step")
+def step_time(priced: Priced, question: Question) -> Floats:
+    """Return the seconds of a step: most samples per second."""
+    return priced.estimate.step
+
+
+@_measure("cost", "USD per step")
+def step_cost(priced: Priced, question: Question) -> Floats:
+    """Return the rent of all nodes over a step; raises :class:`InputError` where a node's price is not known."""
+    return priced.estimate.step * rent(question)
+
+
+@_measure("energy", "J per step")
+def step_energy(priced: Priced, question: Question) -> Floats:
+    """Return the energy of all devices over a step: full power while they work, idle power while they wait.
+
+    Hosts and cooling are left out. Raises :class:`InputError` where the device's powers are not known.
+    """
+    device = question.scenario.groups[0].device
+    full, idle = device.require("tdp_w"), device.require("idle_w")
+    working = np.sum([priced.estimate.parts[name] for name in WORKING], axis=0)
+    watts_s: Floats = full * working + idle * (priced.estimate.step - working)
+    return watts_s * question.devices
+
+
+@_measure("memory", "bytes per device")
+def peak_memory(priced: Priced, question: Question) -> Floats:
+    """Return the bytes on the fullest rank: the most headroom."""
+    return priced.memory.total
+
+
+def rent(question: Question) -> float:
+    """Return USD per second of all nodes: the scenario's own price, else the catalogue's for the kind it asks for.
+
+    Raises:
+        InputError: neither knows a price.
+    """
+    scenario, total = question.scenario, 0.0
+    for group in scenario.groups:
+        kind = (group.price_kind or scenario.prices.kind).replace("-", "_")
+        rate = group.usd_per_s
+        if rate is None and group.node.name in scenario.catalogue.prices:
+            price = scenario.catalogue.prices[group.node.name]
+            offer = price.offer(provider=scenario.prices.provider, region=scenario.prices.region)
+            rate = getattr(offer, f"{kind}_usd_per_s")
+        if rate is None:
+            raise InputError(f"no {kind} price of {group.node.name!r} is known; write cluster.nodes[].price.rate.")
+        total += group.count * rate
+    return total
+
+
+def order(values: Floats, table: PlanTable) -> Ints:
+    """Return the rows from the best to the worst; equals stand simplest first.
+
+    Simplest: the least tp * cp * ep * pp * vpp, then the least of each in that order, then the largest micro-batch,
+    the least ZeRO stage, no sequence parallelism, the least recomputation.
+    """
+    split = table.tp * table.cp * table.ep * table.pp * table.vpp
+    keys = (tied(values), split, table.tp, table.cp, table.ep, table.pp, table.vpp, -table.micro_batch, table.zero,
+            table.sequence_parallel, table.recompute, table.schedule)  # fmt: skip
+    return np.lexsort(keys[::-1])
+
+
+def tied(values: Floats) -> Floats:
+    """Return the values rounded to 30 binary digits, so that what differs by rounding alone is equal."""
+    mantissa, exponent = np.frexp(values)
+    rounded: Floats = np.ldexp(np.round(np.ldexp(mantissa, TIE_BITS)), exponent - TIE_BITS)
+    return rounded

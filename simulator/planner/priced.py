@@ -1,0 +1,85 @@
+"""Plans with their price: the one way from a table of plans to step times, their parts and the memory account."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.costs.estimate import StepEstimate, estimate
+from simulator.costs.memory import MemoryAccount, account
+from simulator.costs.step import price
+from simulator.mapping.plan import PlanTable
+from simulator.mapping.program import lower
+from simulator.planner.question import Question
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Priced:
+    """Plans that fit, and what they take; one entry per plan everywhere."""
+
+    table: PlanTable
+    estimate: StepEstimate
+    memory: MemoryAccount
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def take(self, rows: Ints) -> Priced:
+        """Return the chosen plans, in the order of ``rows``."""
+        parts = {name: values[rows] for name, values in self.estimate.parts.items()}
+        return Priced(table=self.table.take(rows), estimate=StepEstimate(step=self.estimate.step[rows], parts=parts),
+                      memory=_account_of(self.memory, rows))  # fmt: skip
+
+    @staticmethod
+    def join(pieces: Sequence[Priced]) -> Priced:
+        """Return all plans of some pieces (at least one), in order."""
+
+        def joined(columns: Sequence[dict[str, Floats]]) -> dict[str, Floats]:
+            return {name: np.concatenate([column[name] for column in columns]) for name in columns[0]}
+
+        names = [field.name for field in fields(PlanTable)]
+        table = {name: np.concatenate([getattr(piece.table, name) for piece in pieces]) for name in names}
+        step = np.concatenate([piece.estimate.step for piece in pieces])
+        parts = joined([piece.estimate.parts for piece in pieces])
+        memory = MemoryAccount(parts=joined([piece.memory.parts for piece in pieces]))
+        return Priced(table=PlanTable(**table), estimate=StepEstimate(step=step, parts=parts), memory=memory)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TooLarge:
+    """A plan that needs more memory than there is, and its account: one row."""
+
+    table: PlanTable
+    memory: MemoryAccount
+
+    @property
+    def needed(self) -> float:
+        """Bytes on its fullest rank."""
+        return float(self.memory.total[0])
+
+
+def price_table(table: PlanTable, question: Question) -> tuple[Priced, TooLarge | None]:
+    """Return the plans of a table that fit, priced, and the leanest of those that do not."""
+    program = lower(question.job, table, question.cluster.tiers)
+    memory = account(program, question.framework)
+    total = memory.total
+    fits = total <= question.capacity
+    leanest = None
+    if not fits.all():
+        row = np.flatnonzero(~fits)[[np.argmin(total[~fits])]]
+        leanest = TooLarge(table=table.take(row), memory=_account_of(memory, row))
+    rows = np.flatnonzero(fits)
+    kept = program.take(rows)
+    times = price(kept, question.machine, question.framework, question.network)
+    step = estimate(times, kept.table, nodes=float(question.cluster.nodes))
+    return Priced(table=kept.table, estimate=step, memory=_account_of(memory, rows)), leanest
+
+
+def _account_of(memory: MemoryAccount, rows: Ints) -> MemoryAccount:
+    return MemoryAccount(parts={name: values[rows] for name, values in memory.parts.items()})
