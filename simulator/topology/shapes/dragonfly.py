@@ -170,12 +170,12 @@ class Dragonfly(Wiring):
 
 @SHAPES.register("dragonfly")
 def dragonfly(ends: Ends, fabric: Fabric) -> Wiring:
-    """Return a dragonfly; ``fabric.dims`` are ports to ends per router, routers per group, global links per router.
+    """Return a dragonfly; dims are ports to nodes per router, routers per group, global links per router.
 
-    Without ``dims``, the balanced sizes a = 2p = 2h of routers with ``fabric.radix`` ports.
+    Without dims, the balanced sizes a = 2p = 2h of routers with ``fabric.radix`` ports.
 
     Raises:
-        InputError: ``dims`` are not three numbers.
+        InputError: dims that are not three numbers.
         Infeasible: more groups than global links can join.
     """
     half = max(1, (fabric.radix + 1) // 4)

@@ -92,7 +92,11 @@ def full_mesh(ends: Ends, fabric: Fabric) -> Wiring:
 
 @SHAPES.register("cube-mesh")
 def cube_mesh(ends: Ends, fabric: Fabric) -> Wiring:
-    """Return the hybrid cube mesh of eight devices; raises :class:`InputError` for another number of ends."""
+    """Return the hybrid cube mesh of eight devices.
+
+    Raises:
+        InputError: another number of ends.
+    """
     if ends.count != len(CUBE):
         raise InputError(f"a cube-mesh joins 8 devices, and there are {ends.count}; use 'full-mesh' or 'nvswitch'.")
     return CubeMesh(shape="cube-mesh", ends=ends)

@@ -102,7 +102,7 @@ def _ahead(joined: tuple[tuple[int, int, Wan], ...], count: int, source: int, ta
 
 @SHAPES.register("sites")
 def sites(ends: Ends, fabric: Fabric) -> Wiring:
-    """Return sites joined by ``fabric.wan``: one link for every pair, or those that the links name.
+    """Return sites joined over a WAN: one link for every pair, or those that the links name.
 
     Raises:
         InputError: no link, an unknown site, a pair twice, or sites that no path joins.

@@ -155,11 +155,19 @@ def _grid(shape: str, axes: int, ends: Ends, fabric: Fabric) -> Wiring:
 
 @SHAPES.register("torus-2d")
 def torus_2d(ends: Ends, fabric: Fabric) -> Wiring:
-    """Return a 2D torus with ``fabric.dims``; raises :class:`InputError` if they do not hold the ends."""
+    """Return a 2D torus, its axes given by dims or as equal as can be.
+
+    Raises:
+        InputError: dims that do not hold the ends.
+    """
     return _grid("torus-2d", 2, ends, fabric)
 
 
 @SHAPES.register("torus-3d")
 def torus_3d(ends: Ends, fabric: Fabric) -> Wiring:
-    """Return a 3D torus with ``fabric.dims``; raises :class:`InputError` if they do not hold the ends."""
+    """Return a 3D torus, its axes given by dims or as equal as can be.
+
+    Raises:
+        InputError: dims that do not hold the ends.
+    """
     return _grid("torus-3d", 3, ends, fabric)
