@@ -53,7 +53,7 @@ class AnalyticNetwork:
             members = np.where(members < ranks, 1.0, 2.0)  # a pair that spans as far as the group does
             members = np.where(ranks > 1, members, 1.0)
         inside = np.concatenate([np.ones((1, len(size))), members[:-1]])
-        over = reach(tuple(np.ceil(members / inside)), self.tiers, self.fabrics)
+        over = reach(tuple(members / inside), self.tiers, self.fabrics)
         seconds = collective_cost(_CARRIED[operation], size, over).time
         passes = ranks - 1 if operation == "ring_pass" else 1.0
         return np.where((ranks > 1) & (size > 0), seconds * passes, 0.0)
