@@ -11,41 +11,11 @@ ideal wires. What software adds is in the closed form only.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final
 
-from simulator.engine.clock import to_seconds
-from simulator.engine.network.flows import Flow, play
+from simulator.engine.network.rounds import Blocks, Round, Send
 from simulator.foundation.errors import InputError
 from simulator.foundation.registry import Registry
-
-
-class Send(NamedTuple):
-    """Bytes from one rank to another; ``reduces`` if the target adds them to its own, else it keeps them."""
-
-    source: int
-    target: int
-    size: float
-    reduces: bool = False
-
-
-Blocks = Callable[[int, Send], Iterable[int]]
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """Sends at one time.
-
-    Attributes:
-        sends: of the round.
-        times: how often the round is repeated.
-        blocks: from (repetition, send) to the numbers of the blocks of the buffer that travel.
-    """
-
-    sends: tuple[Send, ...]
-    times: int = 1
-    blocks: Blocks = field(default=lambda repetition, send: (), compare=False, repr=False)
-
 
 Algorithm = Callable[[Sequence[int], float], Iterator[Round]]
 
@@ -315,29 +285,3 @@ def push_pull(ranks: Sequence[int], size: float, servers: int = 1) -> Iterator[R
     hosts, workers = ranks[:servers], ranks[servers:]
     yield Round(tuple(Send(worker, host, size / servers, reduces=True) for worker in workers for host in hosts))
     yield Round(tuple(Send(host, worker, size / servers) for worker in workers for host in hosts))
-
-
-#: from (source, target) to the links between them and the latency in s
-RouteOf = Callable[[int, int], tuple[tuple[int, ...], float]]
-
-
-def play_rounds(rounds: Iterable[Round], capacity: Sequence[float], route_of: RouteOf) -> float:
-    """Return the seconds that rounds take, one after another, on links of given capacities.
-
-    Each distinct round is solved once, whatever its number of repetitions. Work that others do on the links is left
-    out; see ``network.jobs`` for that.
-
-    Raises:
-        Infeasible: a send over a link without capacity.
-    """
-    known: dict[tuple[Send, ...], int] = {}
-    ticks = 0
-    for step in rounds:
-        if step.sends not in known:
-            flows = []
-            for send in step.sends:
-                route, latency = route_of(send.source, send.target)
-                flows.append(Flow(route=route, size=send.size, latency=latency))
-            known[step.sends] = int(play(capacity, flows).end.max()) if flows else 0
-        ticks += step.times * known[step.sends]
-    return to_seconds(ticks)

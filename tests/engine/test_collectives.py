@@ -11,10 +11,10 @@ from simulator.costs.collectives import IDEAL, collective_time
 from simulator.engine.collectives import (
     ROUNDS,
     hierarchical_all_reduce,
-    play_rounds,
     push_pull,
     torus_all_reduce,
 )
+from simulator.engine.network.rounds import play_rounds
 from simulator.foundation.errors import InputError
 from simulator.topology.tiers import Tier
 

@@ -46,13 +46,15 @@ class Wires:
         self.derated = {ends: share for pair, share in (derated or {}).items() for ends in (pair, pair[::-1])}
         self._number: dict[tuple[str, str], int] = {}
         self._asked: dict[int, float] = {}  # B/s that routes so far want of a link, for adaptive choice
-        self._fraction = 1.0 if ideal else fabrics_of(cluster.tiers)[-1].link_fraction
+        local = [tier for tier in cluster.tiers if tier.name != "wan"]
+        self._fraction = 1.0 if ideal else fabrics_of(local)[-1].link_fraction
 
     def link(self, source: str, target: str, capacity: float) -> int:
         """Return the number of a directed link; it is entered at its first use."""
         ends = (source, target)
         if ends not in self._number:
-            fraction = 1.0 if _inside(source) and _inside(target) else self._fraction
+            whole = (_inside(source) and _inside(target)) or is_gateway(source) or is_gateway(target)
+            fraction = 1.0 if whole else self._fraction
             self._number[ends] = len(self.names)
             self.names.append(ends)
             self.capacity.append(capacity * fraction * self.derated.get(ends, 1.0))
@@ -102,6 +104,19 @@ class Wires:
             path = path_between(self.cluster, source, target, pick=first + step)
             if not any((hop.source, hop.target) in self.down for hop in path):
                 yield path
+
+
+def is_gateway(name: str) -> bool:
+    """Whether a vertex joins a site to the WAN; what such links carry allows for loss already."""
+    return name.endswith("/gateway")
+
+
+def price_between(cluster: Cluster, source: str, target: str) -> float:
+    """Return USD per byte from one gateway to another."""
+    ends = {source.removesuffix("/gateway"), target.removesuffix("/gateway")}
+    exact = [wan for wan in cluster.fabric.wan if set(wan.between) == ends]
+    general = [wan for wan in cluster.fabric.wan if not wan.between]
+    return (exact or general)[0].usd_per_byte if exact or general else 0.0
 
 
 def _inside(name: str) -> bool:

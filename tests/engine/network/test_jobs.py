@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from simulator.engine.network.fabric import Wires
-from simulator.engine.network.jobs import Job, alone, place, share
+from simulator.engine.network.jobs import Job, alone, layout, place
+from simulator.engine.network.sharing import share
 from simulator.engine.network.traffic import transfers
 from simulator.foundation.errors import Infeasible, InputError, UnknownName
 from simulator.profiles.catalogue import load_catalogue
-from simulator.topology import Fabric, build_cluster
+from simulator.topology import Fabric, Wan, build_cluster
 
 SIZE = 1e9
 
@@ -109,11 +110,46 @@ def test_a_cut_off_device_is_infeasible(catalogue):
         Wires(whole, down=[("nic:0.0", "leaf:0.0")]).route(0, 8)
 
 
+def test_ranks_that_lie_unevenly_are_joined_by_the_outermost_tier(catalogue):
+    whole = cluster(catalogue, nodes=2)
+    assert layout(job("a", ((0,), (8, 9))), whole) == (1, 3)
+    assert layout(job("a", place(whole, [0, 1])), whole) == (8, 2)
+
+
 def test_ranks_of_a_node_split_the_bytes_between_nodes_evenly():
-    sent = transfers("all-reduce", SIZE, [[0, 1, 2, 3], [4, 5, 6, 7]])
+    sent = transfers("all-reduce", SIZE, range(8), (4, 2))
     across = [one for one in sent if one.source // 4 != one.target // 4]
     assert len(across) == 8
     assert sum(one.size for one in across if one.source < 4) == pytest.approx(SIZE)
+
+
+@pytest.mark.parametrize("nodes", [[0, 1, 2, 3], [0, 1, 3, 4], [0, 3], [0, 4, 6, 7]])
+def test_on_three_tiers_too_the_flows_alone_take_the_time_of_the_closed_form(catalogue, nodes):
+    whole = cluster(catalogue, nodes=9, radix=48)
+    assert [tier.name for tier in whole.tiers] == ["nvlink", "leaf", "spine"]
+    one = job("a", place(whole, nodes))
+    assert share(whole, [one], policy="adaptive").step["a"] == pytest.approx(
+        one.compute + alone(one, whole).time, rel=1e-9
+    )
+
+
+def test_between_sites_the_round_trip_and_the_price_count(catalogue):
+    node = catalogue.nodes["dgx-h100"]
+    parts = [(node, catalogue.devices[node.device], 2)] * 2
+
+    def over(rtt, usd=0.0, loss=0.0):
+        wan = Wan(rtt=rtt, bandwidth=12.5e9, usd_per_byte=usd, loss=loss)
+        fabric = Fabric(shape="fat-tree", radix=32, sites=("north", "south"), wan=(wan,))
+        return build_cluster(nodes=parts, fabric=fabric, links=catalogue.links)
+
+    near, far, lossy = over(1e-3), over(50e-3, usd=0.02e-9), over(50e-3, loss=1e-5)
+    steps = {}
+    for name, whole in (("near", near), ("far", far), ("lossy", lossy)):
+        one = job("a", place(whole, range(4)))
+        steps[name] = share(whole, [one])
+    assert steps["near"].step["a"] < steps["far"].step["a"] < steps["lossy"].step["a"]
+    assert steps["far"].wan_bytes["a"] == pytest.approx(2 * SIZE)
+    assert steps["far"].wan_usd["a"] == pytest.approx(2 * SIZE * 0.02e-9)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +159,7 @@ def test_ranks_of_a_node_split_the_bytes_between_nodes_evenly():
         (lambda c: share(c, [job("a", place(c, [0]))] * 2), InputError, "one name"),
         (lambda c: share(c, [job("a", place(c, [0]), steps=0)]), InputError, "background"),
         (lambda c: Wires(c).route(0, 8, policy="adaptiv"), UnknownName, "adaptive"),
-        (lambda c: transfers("all-reduce", 1.0, [[0], [1, 2]]), InputError, "same number"),
+        (lambda c: transfers("all-redoose", 1.0, range(8), (8,)), InputError, "no pattern"),
     ],
 )
 def test_what_cannot_be_says_why(catalogue, call, error, message):
