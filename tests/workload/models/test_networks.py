@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from simulator.foundation.errors import InputError, UnknownName
+from simulator.workload.models.networks import families
 from simulator.workload.models.networks.canvas import Canvas
-from simulator.workload.models.networks.network import NetworkRecipe
+from simulator.workload.models.networks.network import FAMILIES, NetworkRecipe
 from simulator.workload.operators import Elementwise, Gemm
+
+assert families.MODULES
 
 
 def build(family, size, **options):
@@ -41,14 +48,14 @@ PUBLISHED = [
     ("mobilenet-v2", 224, {}, 3_504_872, 0.30),
     ("mobilenet-v3", 224, {"variant": "large"}, 5_483_032, 0.22),
     ("mobilenet-v3", 224, {"variant": "small"}, 2_542_856, 0.06),
-    ("efficientnet", 224, {"variant": 0}, 5_288_548, 0.39),
-    ("efficientnet", 240, {"variant": 1}, 7_794_184, 0.69),
-    ("efficientnet", 288, {"variant": 2}, 9_109_994, 1.09),
-    ("efficientnet", 300, {"variant": 3}, 12_233_232, 1.83),
-    ("efficientnet", 380, {"variant": 4}, 19_341_616, 4.39),
-    ("efficientnet", 456, {"variant": 5}, 30_389_784, 10.27),
-    ("efficientnet", 528, {"variant": 6}, 43_040_704, 19.07),
-    ("efficientnet", 600, {"variant": 7}, 66_347_960, 37.75),
+    ("efficientnet", 224, {"variant": "b0"}, 5_288_548, 0.39),
+    ("efficientnet", 240, {"variant": "b1"}, 7_794_184, 0.69),
+    ("efficientnet", 288, {"variant": "b2"}, 9_109_994, 1.09),
+    ("efficientnet", 300, {"variant": "b3"}, 12_233_232, 1.83),
+    ("efficientnet", 380, {"variant": "b4"}, 19_341_616, 4.39),
+    ("efficientnet", 456, {"variant": "b5"}, 30_389_784, 10.27),
+    ("efficientnet", 528, {"variant": "b6"}, 43_040_704, 19.07),
+    ("efficientnet", 600, {"variant": "b7"}, 66_347_960, 37.75),
     ("lenet", 28, {}, 61_706, 0.000417),
 ]
 
@@ -210,6 +217,14 @@ def test_work_of_a_convolutional_network_grows_with_the_area_and_its_weights_do_
     assert large.activations == pytest.approx(4 * small.activations, rel=0.002)
 
 
+def test_a_sample_keeps_the_input_of_every_product_and_norm_for_its_backward_pass():
+    network = build("resnet", 224, depth=50)
+    inputs = sum(layer.operator.saved for layer in network.layers if isinstance(layer.operator, Gemm))
+    normed = sum(layer.outputs for layer in network.layers if layer.kind == "convolution")
+    assert network.stored_bytes == pytest.approx(2 * (inputs + normed))
+    assert build("resnet", 448, depth=50).stored_bytes == pytest.approx(4 * network.stored_bytes, rel=0.002)
+
+
 def test_a_convolution_is_the_matrix_product_of_its_im2col_form():
     canvas = Canvas(3, (224, 224))
     canvas.conv(64, 7, stride=2, padding=3, norm=False, act=None)
@@ -265,7 +280,7 @@ def test_parameters_by_kind_add_up():
         ("resnet", 0, {"depth": 50}, "at least 1"),
         ("inception-v3", 32, {}, "too small"),
         ("densenet", 224, {"depth": 7}, "no DenseNet"),
-        ("efficientnet", 224, {"variant": 9}, "B0 to B7"),
+        ("efficientnet", 224, {"variant": "b9"}, "b0, b1"),
         ("mobilenet-v3", 224, {"variant": "huge"}, "large, small"),
         ("vit", 225, {"patch": 16, "width": 64, "depth": 1, "heads": 1}, "patches of 16"),
         ("swin", 256, {"width": 96, "depths": "2-2-6-2"}, "windows of 7"),
@@ -279,7 +294,15 @@ def test_parameters_by_kind_add_up():
         ("dlrm", 1, {"rows": "10-10", "bottom": "64-32", "top": "8-1"}, "width of the tables"),
         ("dlrm", 1, {"rows": "10-x", "bottom": "64-128", "top": "8-1"}, "joined by hyphens"),
         ("dlrm", 1, {"rows": "10-10", "lookups": "1-2-3", "bottom": "128", "top": "8-1"}, "names 3 tables"),
-        ("graphsage", 8, {"features": 4, "hidden": 4, "classes": 2, "fanouts": "many"}, "15-10-5"),
+        ("graphsage", 8, {"features": 4, "hidden": 4, "classes": 2, "fanouts": "many"}, "joined by hyphens"),
+        ("swin", 224, {"width": 96, "depths": "2-x"}, "joined by hyphens"),
+        ("swin", 224, {"width": 96, "depths": "2-0-1"}, "at least 1"),
+        ("resnet", 224, {"depth": "fifty"}, "'fifty'; a whole number is needed"),
+        ("resnet", 224, {"depth": True}, "True; a whole number"),
+        ("resnet", 224, {"depth": 50, "squeeze": 1}, "true or false is needed"),
+        ("vit", 224, {"patch": 16, "width": 64, "depth": 1, "heads": 0}, "between 1 and"),
+        ("vit", 224, {"patch": 16, "width": 64, "depth": 10**9, "heads": 1}, "more than 20000 layers"),
+        ("mobilenet-v1", 224, {"width": -0.5}, "between 0 and"),
         ("r-gat", 8, {"features": 4, "hidden": 6, "classes": 2, "heads": 4, "relations": 1}, "multiple of heads"),
         ("latent-diffusion", 64, {"levels": "1-2", "depths": "1"}, "one depth per level"),
     ],
@@ -287,6 +310,25 @@ def test_parameters_by_kind_add_up():
 def test_a_network_that_cannot_be_is_refused_with_what_can(family, size, options, message):
     with pytest.raises(InputError, match=message):
         build(family, size, **options)
+
+
+VALUES = st.integers(-2, 70) | st.sampled_from(["2-2-1-1", "64-128", "0", "", "a-b", "lstm", "large"]) | st.booleans()
+
+
+@settings(max_examples=250, derandomize=True, deadline=None)
+@given(family=st.sampled_from(sorted(FAMILIES)), size=st.sampled_from([1, 7, 28, 32, 64, 224]), data=st.data())
+def test_whatever_the_options_a_network_is_built_whole_or_refused_in_words(family, size, data):
+    known = list(inspect.signature(FAMILIES[family]).parameters.values())[1:]
+    needed = {option.name: data.draw(VALUES) for option in known if option.default is inspect.Parameter.empty}
+    others = {option.name: data.draw(VALUES) for option in known[-1:] if option.name not in needed}
+    try:
+        network = build(family, size, **needed, **others)
+    except InputError as error:
+        assert str(error)  # noqa: PT017  (either end is right)
+        return
+    assert network.parameters > 0
+    assert network.macs > 0
+    assert all(layer.outputs >= 0 and layer.parameters >= 0 for layer in network.layers)
 
 
 def test_an_unknown_family_is_refused_with_near_names():

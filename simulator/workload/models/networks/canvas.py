@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Final
 
 from simulator.foundation.errors import InputError
 from simulator.workload.models.networks.network import Layer, Table
@@ -15,6 +16,9 @@ _HALF = 2.0  # bytes of a stored 16-bit activation; whoever prices another preci
 _SMOOTH = frozenset(
     {"swish", "gelu", "hard-swish", "sigmoid", "tanh", "leaky"}
 )  # keep their input for the backward pass
+
+
+MOST_LAYERS: Final = 20_000  # of one network; beyond it an option was mistyped
 
 
 class Canvas:
@@ -92,7 +96,7 @@ class Canvas:
         taps = kernel ** len(self.extent)
         gemm = Gemm(name="deconv", rows=positions, k=into, n=out * taps, saved=inputs)
         self.channels = out
-        self.layers.append(Layer(name="deconv", kind="convolution", operator=gemm, outputs=self.elements,
+        self._draw(Layer(name="deconv", kind="convolution", operator=gemm, outputs=self.elements,
                                  parameters=into * out * taps + out * bias))  # fmt: skip
         self._after(norm, act)
 
@@ -104,7 +108,7 @@ class Canvas:
         k, n = into // groups * taps, out // groups
         self.channels = out
         gemm = Gemm(name=name, rows=self.positions * groups, k=k, n=n, saved=inputs)
-        self.layers.append(Layer(name=name, kind=kind, operator=gemm, parameters=k * out + out * bias,
+        self._draw(Layer(name=name, kind=kind, operator=gemm, parameters=k * out + out * bias,
                                  outputs=self.elements, groups=groups))  # fmt: skip
 
     def linear(self, out: int, *, bias: bool = True, act: str | None = None, name: str = "linear") -> None:
@@ -127,18 +131,18 @@ class Canvas:
         seen = self.positions // windows if context is None else context
         rows = self.positions * heads
         scores = rows * seen
-        self.layers.append(Layer(name="attention scores", kind="attention", outputs=scores,
+        self._draw(Layer(name="attention scores", kind="attention", outputs=scores,
                                  operator=Gemm(name="attention scores", rows=rows, k=head, n=seen, weight=False,
                                                saved=2 * rows * head)))  # fmt: skip
         self._move("softmax", "activation", 3.0 * scores, saved=_HALF * scores)
-        self.layers.append(Layer(name="attention values", kind="attention", outputs=rows * head,
+        self._draw(Layer(name="attention values", kind="attention", outputs=rows * head,
                                  operator=Gemm(name="attention values", rows=rows, k=seen, n=head, weight=False,
                                                saved=rows * head)))  # fmt: skip
 
     def pairwise(self, vectors: int, width: int) -> None:
         """Draw the dot products of all pairs of ``vectors`` vectors of a sample (one batched product)."""
         gemm = Gemm(name="pairs", rows=vectors, k=width, n=vectors, weight=False, saved=vectors * width)
-        self.layers.append(Layer(name="pairs", kind="attention", operator=gemm, outputs=vectors * vectors))
+        self._draw(Layer(name="pairs", kind="attention", operator=gemm, outputs=vectors * vectors))
 
     def recurrence(self, hidden: int, *, gates: int, name: str = "recurrence") -> None:
         """Draw one scan over the extent: a product over all steps at once for the inputs, one per step for the state.
@@ -147,10 +151,10 @@ class Canvas:
         """
         steps, entering, width = self.positions, self.channels, gates * hidden
         inputs = Gemm(name=f"{name} inputs", rows=steps, k=entering, n=width, saved=self.elements)
-        self.layers.append(Layer(name=f"{name} inputs", kind="recurrence", operator=inputs, outputs=steps * width,
+        self._draw(Layer(name=f"{name} inputs", kind="recurrence", operator=inputs, outputs=steps * width,
                                  parameters=(entering + 2) * width))  # fmt: skip
         state = Gemm(name=f"{name} state", rows=1, k=hidden, n=width, repeats=steps, saved=steps * hidden)
-        self.layers.append(Layer(name=f"{name} state", kind="recurrence", operator=state, outputs=steps * width,
+        self._draw(Layer(name=f"{name} state", kind="recurrence", operator=state, outputs=steps * width,
                                  parameters=hidden * width, steps=steps))  # fmt: skip
         self.channels = hidden
         self._move(f"{name} gates", "activation", float(steps * (2 * width + 3 * hidden)), saved=_HALF * steps * width)
@@ -241,7 +245,12 @@ class Canvas:
 
     def _move(self, name: str, kind: str, moved: float, *, saved: float = 0.0, parameters: int = 0) -> None:
         operator = Elementwise(name=name, moved=moved, region=Region.REPLICATED, saved_bytes=saved)
-        self.layers.append(Layer(name=name, kind=kind, operator=operator, parameters=parameters))
+        self._draw(Layer(name=name, kind=kind, operator=operator, parameters=parameters))
+
+    def _draw(self, layer: Layer) -> None:
+        if len(self.layers) >= MOST_LAYERS:
+            raise InputError(f"more than {MOST_LAYERS} layers; an option that repeats blocks is too large.")
+        self.layers.append(layer)
 
     def _per_axis(self, value: int | Sequence[int]) -> tuple[int, ...]:
         return (value,) * len(self.extent) if isinstance(value, int) else tuple(value)

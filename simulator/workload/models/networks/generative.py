@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from simulator.foundation.errors import InputError
 from simulator.workload.models.networks.canvas import Canvas
-from simulator.workload.models.networks.network import FAMILIES
+from simulator.workload.models.networks.network import FAMILIES, whole_numbers
 
 _TIME = 4  # widths of the time embedding over the model's
 
@@ -195,8 +195,8 @@ def latent_diffusion(
         head_width: width of one head (0: eight heads whatever the width).
         vector: width of a second condition that is added to the time embedding (SDXL), 0 for none.
     """
-    factors = [int(part) for part in levels.split("-")]
-    layers = [int(part) for part in depths.split("-")]
+    factors = whole_numbers(levels, "levels")
+    layers = whole_numbers(depths, "depths", least=0)
     if len(factors) != len(layers):
         raise InputError(f"levels names {len(factors)} and depths {len(layers)} levels; give one depth per level.")
     block = _LatentBlock(width, context, tokens, head_width)

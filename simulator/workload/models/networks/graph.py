@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from simulator.foundation.errors import InputError
 from simulator.workload.models.networks.canvas import Canvas
-from simulator.workload.models.networks.network import FAMILIES
+from simulator.workload.models.networks.network import FAMILIES, whole_numbers
 
 
 @FAMILIES.register("graphsage")
@@ -17,7 +17,7 @@ def graphsage(size: int, *, features: int, hidden: int, classes: int, fanouts: s
     Args:
         fanouts: neighbours sampled per node, nearest hop first, joined by hyphens.
     """
-    hops = _fanouts(fanouts)
+    hops = whole_numbers(fanouts, "fanouts")
     canvas = _gathered(size, features, hops)
     for left in reversed(range(len(hops))):
         canvas.neighbours(canvas.positions // (hops[left] + 1))
@@ -46,7 +46,7 @@ def r_gat(
     """
     if hidden % heads:
         raise InputError(f"hidden ({hidden}) must be a multiple of heads ({heads}).")
-    hops = _fanouts(fanouts)
+    hops = whole_numbers(fanouts, "fanouts")
     canvas = _gathered(size, features, hops)
     for fanout in reversed(hops):
         entering = canvas.channels
@@ -57,13 +57,6 @@ def r_gat(
         canvas.neighbours(canvas.positions // (fanout + 1))
     canvas.linear(classes, name="classifier")
     return canvas
-
-
-def _fanouts(text: str) -> list[int]:
-    try:
-        return [int(part) for part in text.split("-")]
-    except ValueError:
-        raise InputError(f"fanouts is {text!r}; whole numbers joined by hyphens are needed, as in '15-10-5'.") from None
 
 
 def _gathered(targets: int, features: int, hops: list[int]) -> Canvas:

@@ -110,19 +110,21 @@ def mobilenet_v3(size: int, *, variant: str, classes: int = 1000) -> Canvas:
     return canvas
 
 
-_EFFICIENT = {0: (1.0, 1.0), 1: (1.0, 1.1), 2: (1.1, 1.2), 3: (1.2, 1.4), 4: (1.4, 1.8), 5: (1.6, 2.2), 6: (1.8, 2.6),
-              7: (2.0, 3.1)}  # fmt: skip
+_EFFICIENT = {  # factors on width and depth
+    "b0": (1.0, 1.0), "b1": (1.0, 1.1), "b2": (1.1, 1.2), "b3": (1.2, 1.4), "b4": (1.4, 1.8), "b5": (1.6, 2.2),
+    "b6": (1.8, 2.6), "b7": (2.0, 3.1),
+}  # fmt: skip
 
 
 @FAMILIES.register("efficientnet")
-def efficientnet(size: int, *, variant: int, wide_squeeze: bool = False, classes: int = 1000) -> Canvas:
+def efficientnet(size: int, *, variant: str, wide_squeeze: bool = False, classes: int = 1000) -> Canvas:
     """Draw EfficientNet B0 to B7 (Tan & Le 2019, arXiv:1905.11946) for images of ``size`` pixels along an edge.
 
     Args:
         wide_squeeze: excitations a quarter of the widened channels wide, instead of a quarter of the entering ones.
     """
     if variant not in _EFFICIENT:
-        raise InputError(f"no EfficientNet B{variant}. Known: B0 to B7.")
+        raise InputError(f"no EfficientNet {variant!r}. Known: {', '.join(_EFFICIENT)}.")
     width, depth = _EFFICIENT[variant]
     canvas = Canvas(3, (size, size))
     canvas.conv(_rounded(32 * width), 3, stride=2, act="swish")

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from simulator.workload.models.networks.canvas import Canvas
 
 Option = int | float | str | bool
+LARGEST_OPTION: Final = 10**10
+_HALF: Final = 2.0  # bytes of a stored 16-bit activation
+_WORDS: Final = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +92,14 @@ class Network:
         """Products that wait for each other because of recurrences; 0 without any."""
         return sum(layer.steps for layer in self.layers if layer.steps > 1)
 
+    @property
+    def stored_bytes(self) -> float:
+        """Bytes that one sample keeps for its backward pass with 16-bit activations: inputs of products and norms.
+
+        Other precisions scale it; recomputation and in-place tricks beyond rectifiers are left out.
+        """
+        return sum(_stored(layer.operator) for layer in self.layers)
+
     def parameters_by_kind(self) -> list[tuple[str, int]]:
         """Return the parameters by kind of layer, tables last; kinds without parameters are left out."""
         counts: dict[str, int] = {}
@@ -102,6 +113,28 @@ class Network:
         for operator, run in groupby(self.layers, key=lambda layer: layer.operator):
             count = sum(1 for _ in run)
             yield Block(name=operator.name, count=count, operators=(operator,), tensor_collectives=0)
+
+
+def _stored(operator: Gemm | Elementwise) -> float:
+    return operator.saved_bytes if isinstance(operator, Elementwise) else _HALF * operator.saved
+
+
+def whole_numbers(text: str, option: str, *, least: int = 1) -> list[int]:
+    """Return the numbers of an option that lists them, joined by hyphens.
+
+    Raises:
+        InputError: something else than such numbers, or one below ``least``.
+
+    >>> whole_numbers("2-2-6-2", "depths")
+    [2, 2, 6, 2]
+    """
+    parts = text.split("-")
+    if not all(part.isascii() and part.isdigit() and len(part) < 12 for part in parts):
+        raise InputError(f"{option} is {text!r}; whole numbers joined by hyphens are needed, as in '512-256-128'.")
+    numbers = [int(part) for part in parts]
+    if min(numbers) < least:
+        raise InputError(f"{option} is {text!r}; each number must be at least {least}.")
+    return numbers
 
 
 #: family of networks -> the function that draws one on a canvas for samples of ``size``
@@ -146,5 +179,17 @@ class NetworkRecipe:
             if option not in known:
                 raise InputError(f"network {self.name!r}: no option {option!r}.{suggestion(option, known)}")
         for option, parameter in known.items():
-            if parameter.default is inspect.Parameter.empty and option not in given:
+            if option in given:
+                self._check_value(option, given[option], parameter)
+            elif parameter.default is inspect.Parameter.empty:
                 raise InputError(f"network {self.name!r}: family {self.family!r} needs the option {option!r}.")
+
+    def _check_value(self, option: str, value: Option, parameter: inspect.Parameter) -> None:
+        needed = str(parameter.annotation)
+        if type(value).__name__ != needed and (type(value).__name__, needed) != ("int", "float"):
+            raise InputError(f"network {self.name!r}: option {option!r} is {value!r}; {_WORDS[needed]} is needed.")
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            least = 0 if parameter.default == 0 or needed == "float" else 1
+            if not least <= value <= LARGEST_OPTION or (needed == "float" and value == 0):
+                raise InputError(f"network {self.name!r}: option {option!r} is {value!r}; it must lie between {least} "
+                                 f"and {LARGEST_OPTION}.")  # fmt: skip

@@ -4,19 +4,7 @@ from __future__ import annotations
 
 from simulator.foundation.errors import InputError
 from simulator.workload.models.networks.canvas import Canvas
-from simulator.workload.models.networks.network import FAMILIES
-
-
-def _numbers(text: str, option: str) -> list[int]:
-    try:
-        numbers = [int(part) for part in text.split("-")]
-    except ValueError:
-        raise InputError(
-            f"{option} is {text!r}; whole numbers joined by hyphens are needed, as in '512-256-128'."
-        ) from None
-    if min(numbers) < 1:
-        raise InputError(f"{option} is {text!r}; each number must be at least 1.")
-    return numbers
+from simulator.workload.models.networks.network import FAMILIES, whole_numbers
 
 
 def _dense(canvas: Canvas, widths: list[int], *, last_act: str | None = "relu") -> None:
@@ -25,8 +13,9 @@ def _dense(canvas: Canvas, widths: list[int], *, last_act: str | None = "relu") 
 
 
 def _tables(canvas: Canvas, rows: str, width: int, lookups: str) -> int:
-    sizes = _numbers(rows, "rows")
-    read = _numbers(lookups, "lookups") if "-" in lookups else [int(lookups)] * len(sizes)
+    sizes = whole_numbers(rows, "rows")
+    read = whole_numbers(lookups, "lookups")
+    read = read * len(sizes) if len(read) == 1 else read
     if len(read) != len(sizes):
         raise InputError(f"lookups names {len(read)} tables and rows {len(sizes)}; give one number, or one per table.")
     for index, (count, times) in enumerate(zip(sizes, read, strict=True)):
@@ -47,7 +36,7 @@ def dlrm(
         cross: low-rank cross layers (DCNv2, arXiv:2008.13535) in place of the dot products of all pairs.
     """
     canvas = Canvas(dense, (size,))
-    _dense(canvas, _numbers(bottom, "bottom"))
+    _dense(canvas, whole_numbers(bottom, "bottom"))
     if canvas.channels != width:
         raise InputError(f"bottom must end in the width of the tables ({width}), not {canvas.channels}.")
     tables = _tables(canvas, rows, width, lookups)
@@ -63,7 +52,7 @@ def dlrm(
     else:
         canvas.pairwise(vectors, width)
         canvas.concat(width + vectors * (vectors - 1) // 2)
-    _dense(canvas, _numbers(top, "top"), last_act="sigmoid")
+    _dense(canvas, whole_numbers(top, "top"), last_act="sigmoid")
     return canvas
 
 
@@ -74,7 +63,7 @@ def ncf(size: int, *, users: int, items: int, factors: int = 64, layers: str = "
     Args:
         layers: widths of the products; user and item each bring a vector of half the first width.
     """
-    widths = _numbers(layers, "layers")
+    widths = whole_numbers(layers, "layers")
     canvas = Canvas(factors, (size,))
     for owner, count in (("user", users), ("item", items)):
         canvas.table(f"{owner} factors", count, factors)
@@ -97,10 +86,10 @@ def wide_and_deep(size: int, *, rows: str, width: int, deep: str, dense: int = 0
     """
     canvas = Canvas(dense or 1, (size,))
     tables = _tables(canvas, rows, width, lookups)
-    for index, count in enumerate(_numbers(rows, "rows")):
+    for index, count in enumerate(whole_numbers(rows, "rows")):
         canvas.table(f"wide {index}", count, 1)
     canvas.concat(tables * width + dense)
-    _dense(canvas, _numbers(deep, "deep"))
+    _dense(canvas, whole_numbers(deep, "deep"))
     canvas.linear(1)
     canvas.learned("wide", dense + 1)
     canvas.act("sigmoid")
@@ -115,7 +104,7 @@ def autoencoder(size: int, *, hidden: str, variational: bool = False) -> Canvas:
         hidden: widths down to the code, joined by hyphens, as in "600-200".
         variational: the code has a mean and a spread (Kingma & Welling 2013, arXiv:1312.6114).
     """
-    widths = _numbers(hidden, "hidden")
+    widths = whole_numbers(hidden, "hidden")
     canvas = Canvas(size, (1,))
     for width in widths[:-1]:
         canvas.linear(width, act="tanh")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from simulator.foundation.errors import InputError
 from simulator.workload.models.networks.canvas import Canvas
-from simulator.workload.models.networks.network import FAMILIES
+from simulator.workload.models.networks.network import FAMILIES, whole_numbers
 
 
 @FAMILIES.register("unet")
@@ -49,7 +49,7 @@ def unet(
 
 
 def _levels(size: int, filters: str) -> Sequence[int]:
-    levels = [int(width) for width in filters.split("-")]
+    levels = whole_numbers(filters, "filters")
     if size % 2 ** (len(levels) - 1):
         raise InputError(f"a size of {size} does not halve {len(levels) - 1} times; "
                          f"it must be a multiple of {2 ** (len(levels) - 1)}.")  # fmt: skip

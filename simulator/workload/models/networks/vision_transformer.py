@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from simulator.foundation.errors import InputError
 from simulator.workload.models.networks.canvas import Canvas
-from simulator.workload.models.networks.network import FAMILIES
+from simulator.workload.models.networks.network import FAMILIES, whole_numbers
 
 
 def patches(canvas: Canvas, width: int, patch: int) -> None:
@@ -67,7 +67,7 @@ def swin(size: int, *, width: int, depths: str, window: int = 7, classes: int = 
     canvas = Canvas(3, (size, size))
     patches(canvas, width, 4)
     canvas.norm()
-    stages = [int(count) for count in depths.split("-")]
+    stages = whole_numbers(depths, "depths")
     for stage, count in enumerate(stages):
         if stage:
             _merge(canvas)
