@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from simulator.cli import options, output
+from simulator.cli.machines import (
+    Dims,
+    FabricName,
+    Levels,
+    Link,
+    Nodes,
+    Oversubscription,
+    Radix,
+    Rails,
+    Scenario,
+    WanLink,
+    cluster_from,
+    described,
+)
 from simulator.foundation.errors import InputError
 
 if TYPE_CHECKING:
-    from simulator.topology import Cluster, Tier, Wan
+    from simulator.topology import Cluster, Tier
     from simulator.topology.bisection import Bisection
     from simulator.topology.importers import Imported
 
@@ -24,113 +37,8 @@ app = typer.Typer(
 )
 
 
-def _option(*names: str, metavar: str, help: str) -> Any:  # noqa: A002  (typer's word)
-    return typer.Option(*names, metavar=metavar, help=help, show_default=False)
-
-
-Scenario = Annotated[Path | None, typer.Argument(metavar="[SCENARIO]", help="A scenario file; or use --nodes.")]
-Nodes = Annotated[
-    list[str] | None,
-    _option(
-        "--nodes", metavar="NAME:COUNT[@SITE]", help="Machines, as in dgx-a100:128 or dgx-h100:8@north; repeatable."
-    ),
-]
-FabricName = Annotated[
-    str, typer.Option("--fabric", metavar="SHAPE", help="How nodes are joined; 'rackcast topo shapes' lists them.")
-]
-Link = Annotated[str | None, _option("--link", metavar="NAME", help="Link of the adapters instead of the nodes' own.")]
-Oversubscription = Annotated[float, typer.Option(metavar="RATIO", help="Capacity into a leaf over capacity out of it.")]
-Radix = Annotated[int, typer.Option(metavar="PORTS", help="Ports of one switch.")]
-Levels = Annotated[int | None, _option("--levels", metavar="N", help="Levels of switches; by default as few as fit.")]
-Rails = Annotated[int | None, _option("--rails", metavar="N", help="Rails; by default one per adapter.")]
-Dims = Annotated[str, _option("--dims", metavar="AxB[xC]", help="Axes of a torus, sizes of a dragonfly.")]
-WanLink = Annotated[
-    list[str] | None,
-    _option(
-        "--wan", metavar="'RTT, RATE'", help="Link between all sites, as in '30 ms, 10 Gb/s'; or 'a-b: 30 ms, 10 Gb/s'."
-    ),
-]
-
-
-def _cluster(
-    scenario: Path | None,
-    nodes: Sequence[str] | None,
-    overrides: Sequence[str] | None,
-    shape: str,
-    link: str | None,
-    oversubscription: float,
-    radix: int,
-    levels: int | None,
-    rails: int | None,
-    dims: str,
-    wan: Sequence[str] | None,
-) -> Cluster:
-    """Return the cluster of a scenario file, or the one that the options describe."""
-    if (scenario is None) == (not nodes):
-        raise InputError("name a scenario file or --nodes, one of them, as in --nodes dgx-a100:128.")
-    if scenario is not None:
-        from simulator.scenario import load_scenario
-
-        return load_scenario(scenario, tuple(overrides or ())).cluster
-    from simulator.profiles.catalogue import load_catalogue
-    from simulator.topology import Fabric, build_cluster
-
-    catalogue = load_catalogue()
-    groups = [_group(text) for text in nodes or ()]
-    machines = [catalogue.nodes[name] for name, _, _ in groups]
-    for machine in machines:
-        if machine.device is None:
-            raise InputError(f"{machine.name} holds no device that computes; name a node with devices.")
-    sites = tuple(site or "site" for _, _, site in groups)
-    fabric = Fabric(
-        shape=shape,
-        link=catalogue.links[link] if link else None,
-        oversubscription=oversubscription,
-        radix=radix,
-        levels=levels,
-        rails=rails,
-        dims=_dims(dims),
-        sites=sites if any(site for _, _, site in groups) else (),
-        wan=tuple(_wan(text) for text in wan or ()),
-    )
-    parts = [
-        (machine, catalogue.devices[machine.device or ""], count)
-        for machine, (_, count, _) in zip(machines, groups, strict=True)
-    ]
-    return build_cluster(nodes=parts, fabric=fabric, links=catalogue.links)
-
-
-def _group(text: str) -> tuple[str, int, str]:
-    """Return name, count and site of ``NAME:COUNT@SITE``."""
-    machine, _, site = text.partition("@")
-    name, _, count = machine.partition(":")
-    if not name or not (count or "1").isdecimal() or len(count) > 9:
-        raise InputError(f"--nodes {text!r}: write NAME:COUNT, as in dgx-a100:128, or NAME:COUNT@SITE.")
-    return name, int(count or "1"), site
-
-
-def _dims(text: str) -> tuple[int, ...]:
-    parts = text.lower().split("x") if text else []
-    if any(not part.isdecimal() or len(part) > 9 for part in parts):
-        raise InputError(f"--dims {text!r}: write whole numbers and 'x' between them, as in 4x4x8.")
-    return tuple(int(part) for part in parts)
-
-
-def _wan(text: str) -> Wan:
-    from simulator.foundation.units import parse
-    from simulator.topology import Wan
-
-    sites, colon, figures = text.rpartition(":")
-    rtt, comma, rate = figures.partition(",")
-    one, dash, other = sites.strip().partition("-")
-    if not comma or (colon and not dash):
-        raise InputError(f"--wan {text!r}: write round trip and rate, as in '30 ms, 10 Gb/s' or 'a-b: 30 ms, 10 Gb/s'.")
-    between = (one.strip(), other.strip()) if colon else ()
-    return Wan(rtt=parse(rtt.strip(), "time"), bandwidth=parse(rate.strip(), "bandwidth"), between=between)
-
-
 @app.command("show")
-def show_cluster(
+def showcluster_from(
     scenario: Scenario = None,
     nodes: Nodes = None,
     fabric: FabricName = "fat-tree",
@@ -148,7 +56,7 @@ def show_cluster(
 
     example: rackcast topo show --nodes dgx-a100:128 --fabric fat-tree --oversubscription 2
     """
-    one = _cluster(scenario, nodes, overrides, fabric, link, oversubscription, radix, levels, rails, dims, wan)
+    one = cluster_from(scenario, nodes, overrides, fabric, link, oversubscription, radix, levels, rails, dims, wan)
     views = [one.tiers] if one.homogeneous and one.wan is None else list(one.group_tiers)
     if as_json:
         output.json_document(_facts(one), warnings=one.assumptions)
@@ -252,7 +160,7 @@ def bisection(
     """
     from simulator.topology.bisection import bisections
 
-    one = _cluster(scenario, nodes, overrides, fabric, link, oversubscription, radix, levels, rails, dims, wan)
+    one = cluster_from(scenario, nodes, overrides, fabric, link, oversubscription, radix, levels, rails, dims, wan)
     found = bisections(one)
     if as_json:
         output.json_document({"name": one.name, "bisections": [_bisection_facts(item) for item in found]})
@@ -298,7 +206,7 @@ def path(
 
     example: rackcast topo path --nodes dgx-h100:256 --from 0 --to 2047
     """
-    one = _cluster(scenario, nodes, overrides, fabric, link, oversubscription, radix, levels, rails, dims, wan)
+    one = cluster_from(scenario, nodes, overrides, fabric, link, oversubscription, radix, levels, rails, dims, wan)
     for device in (source, target):
         if device >= one.devices:
             raise InputError(f"there is no device {device}; the cluster has 0 to {one.devices - 1}.")
@@ -335,7 +243,7 @@ def draw(
 
     example: rackcast topo draw --nodes dgx-a100:2048 --out out --formats png,graphml
     """
-    one = _cluster(scenario, nodes, overrides, fabric, link, oversubscription, radix, levels, rails, dims, wan)
+    one = cluster_from(scenario, nodes, overrides, fabric, link, oversubscription, radix, levels, rails, dims, wan)
     if out is None:
         raise InputError("--out DIR is needed: where the picture goes.")
     for kind in formats.split(","):
@@ -364,7 +272,7 @@ def _write(cluster: Cluster, kind: str, out: Path) -> Path:
 @app.command("import")
 def import_file(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="nvidia-smi, NCCL, hwloc, Slurm or Kubernetes output.")],
-    kind: Annotated[str, _option("--format", metavar="NAME", help="If the text does not tell it by itself.")] = "",
+    kind: Annotated[str, described("--format", metavar="NAME", help="If the text does not tell it by itself.")] = "",
     out: options.OutDir = None,
     as_json: options.Json = False,
 ) -> None:
