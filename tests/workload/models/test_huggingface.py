@@ -47,7 +47,7 @@ NEMOTRON_H = llama("nemotron_h", num_hidden_layers=52, hidden_size=2688, num_key
                    n_routed_experts=128, num_experts_per_tok=6, n_shared_experts=1, moe_intermediate_size=1856,
                    moe_shared_expert_intermediate_size=3712)  # fmt: skip
 
-# hand-written configurations; counts are those of the published weights
+# configurations and counts of the published weights, both written from memory: each count checks its configuration
 CONFIGS = [
     (llama(), 8_030_261_248),
     (llama("mistral", vocab_size=32000, sliding_window=4096), 7_241_732_096),

@@ -1,4 +1,8 @@
-"""Networks drawn layer by layer, held against the counts of the published weights and papers."""
+"""Networks drawn layer by layer, held against what is known of the published weights and papers.
+
+The figures are recalled, not read again for these tables; those with all digits are met in every digit by a count from
+the shape alone.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,7 @@ def build(family, size, **options):
     return NetworkRecipe(name=family, family=family, size=size, options=tuple(options.items())).build()
 
 
-# parameters: counted from the weights that torchvision and timm publish
+# parameters: those of the weights that torchvision and timm publish
 # multiply-adds (10^9): torchvision's model table, which counts convolutions and matrix products
 PUBLISHED = [
     ("alexnet", 224, {}, 61_100_840, 0.71),
@@ -74,8 +78,8 @@ CRITEO = (
     "25641295-39664984-585935-12972-108-36"
 )
 
-# parameters: counted from the published weights (torchvision for Swin, the published state dictionaries for the U-Nets,
-# DiT and FLUX.1, the printed totals of the reference codes for the GANs); multiply-adds (10^9) as the papers print them
+# parameters: those of the published weights; of the GANs, those of the reference codes. Multiply-adds (10^9) as the papers
+# print them; YOLOv3 and Stable Diffusion as commonly quoted
 OTHERS = [
     ("vit", 224, {"patch": 16, "width": 768, "depth": 12, "heads": 12}, 86_567_656, 17.56),
     ("vit", 224, {"patch": 32, "width": 768, "depth": 12, "heads": 12}, 88_224_232, 4.41),

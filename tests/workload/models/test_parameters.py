@@ -1,4 +1,4 @@
-"""Parameter counts held against those that the authors' published weights hold."""
+"""Parameter counts held against those that are known of the published weights."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from simulator.workload.models.parameters import (
 )
 from simulator.workload.models.transformer import Experts, Recurrence, Transformer
 
-# Numbers of learned parameters as counted from the published weights: the tensor sizes in the safetensors header of
-# each model's page, or the count that its paper or model card prints to the last digit.
+# Numbers of learned parameters of the published weights, recalled and not read again for this table. What makes them
+# evidence is that a count from the shape alone meets every digit.
 PUBLISHED = {
     "llama-7b": 6_738_415_616,
     "llama-2-13b": 13_015_864_320,
