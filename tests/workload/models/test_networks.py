@@ -78,8 +78,8 @@ CRITEO = (
     "25641295-39664984-585935-12972-108-36"
 )
 
-# parameters: those of the published weights; of the GANs, those of the reference codes. Multiply-adds (10^9) as the papers
-# print them; YOLOv3 and Stable Diffusion as commonly quoted
+# parameters: those of the published weights; of the GANs, those of the reference codes
+# multiply-adds (10^9): as the papers print them; YOLOv3 and Stable Diffusion as commonly quoted
 OTHERS = [
     ("vit", 224, {"patch": 16, "width": 768, "depth": 12, "heads": 12}, 86_567_656, 17.56),
     ("vit", 224, {"patch": 32, "width": 768, "depth": 12, "heads": 12}, 88_224_232, 4.41),
