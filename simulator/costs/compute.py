@@ -28,6 +28,8 @@ TILES: Final = ((256, 128, 1.0), (128, 128, 0.96), (128, 64, 0.82), (64, 64, 0.6
 #: fused attention, time of the backward pass over the forward pass: five products against two (Dao et al. 2022), at
 #: 5/6 of the forward pass's speed (published kernel rates of FlashAttention-2 and -3, arXiv 2307.08691 and 2407.08608)
 ATTENTION_BACKWARD: Final = 3.0
+#: kernels of a chunked scan that pass their results on through memory
+SCAN_KERNELS: Final = 5
 #: bytes per score of unfused attention: scale, mask and softmax read and write it, dropout reads, writes and masks
 SCORE_PASSES_FORWARD: Final = 4.5
 SCORE_PASSES_BACKWARD: Final = 5.5
@@ -124,12 +126,16 @@ def _unfused_attention(part: LocalAttention, machine: Machine, *, backward: bool
 
 
 def scan_time(part: LocalScan, machine: Machine, *, backward: bool) -> Floats:
-    """Return seconds of a chunked state-space scan: per token a chunk-wide product and two state-wide ones."""
-    flop = 2.0 * part.tokens * part.inner * (part.chunk + 2.0 * part.state) * (2.5 if backward else 1.0)
-    arithmetic = flop / (machine.peak16 * machine.efficiency.attention)
-    states = part.tokens / part.chunk * part.inner * part.state * 4.0 * 3.0
-    moved = part.tokens * part.inner * 4.0 * machine.precision.activation_bytes + states
-    return arithmetic + moved * (2.0 if backward else 1.0) / machine.stream
+    """Return seconds of a chunked state-space scan: per token a chunk-wide product and two state-wide ones.
+
+    Its kernels are written like the first fused attention ones and reach their share of the peak; five kernels hand
+    each other channels and fp32 states through memory (Dao & Gu 2024, arXiv 2405.21060, section 6).
+    """
+    flop = 2.0 * part.tokens * part.inner * (part.chunk + 2.0 * part.state)
+    states = part.tokens / part.chunk * part.inner * part.state * 4.0
+    moved = part.tokens * part.inner * machine.precision.activation_bytes * 2.0 + states
+    once = flop / (machine.peak16 * machine.efficiency.attention_early) + SCAN_KERNELS * moved / machine.stream
+    return once * (ATTENTION_BACKWARD if backward else 1.0)
 
 
 def traffic_time(part: LocalTraffic, machine: Machine, *, backward: bool) -> Floats:

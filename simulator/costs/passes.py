@@ -136,7 +136,8 @@ def _exchange_work(exchange: Exchange, program: Program, framework: Framework, n
     active = exchange.size > 0
     if not active.any():
         return none, none
-    once = np.where(active, network.time(exchange.operation, exchange.size, program.local_groups[exchange.axis]), 0.0)
+    size = exchange.size * (exchange.once if framework.dispatches_once else 1.0)
+    once = np.where(active, network.time(exchange.operation, size, program.local_groups[exchange.axis]), 0.0)
     shown = once * (1.0 - framework.overlaps_tensor if exchange.axis in ("tp", "cp") else 1.0)
     return (none.plus(exchanged=exchange.forward * shown, kernels=exchange.forward * active),
             none.plus(exchanged=exchange.backward * shown, kernels=exchange.backward * active))  # fmt: skip

@@ -34,6 +34,7 @@ class Exchange:
     size: Floats
     forward: float  # times per forward pass
     backward: float  # times per backward pass, without recomputation
+    once: Floats | float = 1.0  # share of the size left when each token goes to a rank once, not once per expert there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +142,9 @@ def _exchanges(job: TrainingJob, local: PlanTable, block: Block) -> tuple[Exchan
         found.append(Exchange(operation="all_gather", axis="tp", size=sliced, forward=times, backward=2 * times))
     if block.routed:
         visits = np.where(local.ep > 1, tokens / local.tp * block.routed * block.routed_width * item, 0.0)
-        found.append(Exchange(operation="all_to_all", axis="ep", size=visits, forward=2.0, backward=2.0))
+        reached = local.ep * (1.0 - (1.0 - 1.0 / local.ep) ** block.routed)  # distinct ranks of a token's experts
+        found.append(Exchange(operation="all_to_all", axis="ep", size=visits, forward=2.0, backward=2.0,
+                              once=reached / block.routed))  # fmt: skip
     cached = sum(op.kv_heads * (op.qk_dim + op.v_dim) for op in block.operators if isinstance(op, Attention))
     if cached:
         keys = np.where(local.cp > 1, tokens * cached / local.tp * item, 0.0)

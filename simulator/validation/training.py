@@ -18,7 +18,7 @@ from simulator.costs.memory import account, usable_memory
 from simulator.costs.network import AnalyticNetwork
 from simulator.costs.step import StepTimes, price
 from simulator.foundation.errors import InputError
-from simulator.foundation.units import GIGA, TERA
+from simulator.foundation.units import GIBI, GIGA, TERA
 from simulator.mapping.plan import Plan, PlanTable
 from simulator.mapping.program import Program, lower
 from simulator.profiles.catalogue import Catalogue
@@ -77,7 +77,8 @@ def predict_training_row(row: Mapping[str, str], catalogue: Catalogue) -> Predic
     if row.get("outcome") == "oom":
         return Prediction.missing("the run ended out of memory", fits=fits)
     if metric == "memory_gb":
-        return Prediction(float(memory) / GIGA, label, "", fits)
+        unit = GIBI if "GiB" in row.get("notes", "") else GIGA
+        return Prediction(float(memory) / unit, label, "", fits)
     times = price(program, machine, run.framework, AnalyticNetwork.of(run.cluster.tiers))
     step = estimate(times, program.table, nodes=float(run.nodes))
     seconds = _layer_only(row, step, times) if _is_one_layer(row) else float(step.step[0])
@@ -111,14 +112,15 @@ def _whole(row: Mapping[str, str], column: str, default: int) -> int:
 def _plan(row: Mapping[str, str], ranks: int, model: Transformer) -> Plan:
     tp, pp, cp, ep, vpp = (_whole(row, name, 1) for name in ("tp", "pp", "cp", "ep", "vpp"))
     dp = _whole(row, "dp", max(1, ranks // (tp * pp * cp)))
-    micro = _whole(row, "micro_batch_samples", 0) or max(1, _whole(row, "global_batch_samples", dp) // dp)
+    whole = max(1, _whole(row, "global_batch_samples", dp) // dp)  # without a pipeline a rank takes its share at once
+    micro = _whole(row, "micro_batch_samples", 0) or (1 if pp > 1 else whole)
     batch = _whole(row, "global_batch_samples", 0) or micro * dp
     stage = tp * cp * dp
     return Plan(
         tp=tp, cp=cp, dp=dp, pp=pp, vpp=vpp if pp > 1 else 1,
         ep=min(ep, stage) if model.experts is not None else 1,
         micro_batch=micro, micro_batches=max(1, round(batch / (micro * dp))),
-        zero=_whole(row, "zero_stage", 0), recompute=row.get("recompute") or "none",
+        zero=_whole(row, "zero_stage", 1 if "optimizer-sharding" in row.get("assumption", "") else 0), recompute=row.get("recompute") or "none",
         sequence_parallel=row.get("sequence_parallel") == "yes" and tp > 1,
     )  # fmt: skip
 
@@ -150,7 +152,7 @@ def _framework(row: Mapping[str, str], device: Device) -> Framework:
     engine = row.get("engine", "")
     engine = _ENGINES.get(engine, engine)
     if engine == "megatron-lm" and device.architecture in ("Ampere", "Volta"):
-        engine = "megatron-lm-2021"
+        engine = "deepspeed" if row.get("zero_stage") == "3" else "megatron-lm-2021"  # it has no ZeRO-3 of its own
     return framework_named(engine)
 
 
