@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.costs.input import Loader
+from simulator.costs.mends import Feed, Mend, mends
 from simulator.costs.storage import StorageSystem
 from simulator.engine.clock import TICKS_PER_SECOND
 from simulator.engine.data.epoch import Plan, play_alone
@@ -63,6 +64,11 @@ class InferJob:
                        sharding=self.sharding, host_memory=self.host_memory)  # fmt: skip
 
     @property
+    def fastest(self) -> Feed:
+        """The feeding of the fastest device, as a steady question of the closed forms."""
+        return replace(self.as_read.feed, compute_s=self.batch / max(self.rates))
+
+    @property
     def bound_s(self) -> float:
         """No schedule is faster: all samples over the rates of all devices, or all bytes over the storage."""
         return max(self.dataset.samples / sum(self.rates), self.dataset.bytes / self.storage.read_total)
@@ -77,6 +83,8 @@ class InferRun:
         samples: of each device.
         skew: largest difference between a class's share in a shard and in the whole; 0 without classes.
         memory: bytes that each node needs, by part.
+        bottleneck: what holds back the fastest device, as the closed form has it; empty if its own speed does.
+        mends: the cheapest changes that end it.
     """
 
     job: InferJob
@@ -84,6 +92,8 @@ class InferRun:
     samples: tuple[int, ...]
     skew: float
     memory: dict[str, float]
+    bottleneck: str
+    mends: tuple[Mend, ...]
 
     @property
     def makespan_s(self) -> float:
@@ -101,6 +111,8 @@ class InferRun:
             "first_device_done_s": min(self.finish_s),
             "class_skew": self.skew,
             "peak_memory_bytes": sum(self.memory.values()),
+            "bottleneck": self.bottleneck or "none",
+            "mends": [mend.action for mend in self.mends],
         }
 
     def rows(self) -> list[dict[str, Any]]:
@@ -122,6 +134,7 @@ def run_inference(job: InferJob, streams: Streams) -> InferRun:
     return InferRun(
         job=job, finish_s=tuple(finish.tolist()), samples=tuple(counts.tolist()), memory=job.as_read.memory(),
         skew=0.0 if labels is None else _skew(sharding, labels, len(job.dataset.classes)),
+        bottleneck=job.fastest.account().bottleneck, mends=mends(job.fastest),
     )  # fmt: skip
 
 
