@@ -9,7 +9,7 @@ arXiv 2104.04473, section 2.2). How close: ``tests/engine/training`` holds it ag
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,8 +52,7 @@ def estimate(times: StepTimes, table: PlanTable, *, nodes: Floats | float = 1.0)
     busy = m * slowest
     boundary = exposed_sends(times, table) * times.boundary
     alone = busy + bubble + boundary + times.gradients + times.optimizer + times.host
-    spread = NODE_SPREAD * np.sqrt(2.0 * np.log(np.maximum(nodes, 1.0)))
-    waiting = alone * spread
+    waiting = alone * straggling(nodes)
     return StepEstimate(
         step=alone + waiting,
         parts={
@@ -67,6 +66,14 @@ def estimate(times: StepTimes, table: PlanTable, *, nodes: Floats | float = 1.0)
             "stragglers": waiting,
         },
     )
+
+
+def straggling(nodes: Floats | float) -> Any:
+    """Return the share of a step for which the slowest of ``nodes`` equal nodes keeps the others waiting.
+
+    The expected largest of n normal deviations is about sqrt(2 ln n) of their spread.
+    """
+    return NODE_SPREAD * np.sqrt(2.0 * np.log(np.maximum(nodes, 1.0)))
 
 
 def exposed_sends(times: StepTimes, table: PlanTable) -> Floats:

@@ -11,7 +11,7 @@ class Record(NamedTuple):
 
     replica: int  # position in ``Trace.replicas``
     stage: int
-    kind: str  # forward, backward, boundary, gradients, optimizer, host
+    kind: str  # forward, backward, boundary, gradients, gradients-hidden (beside backward passes), optimizer, host
     micro_batch: int
     chunk: int
     start: int

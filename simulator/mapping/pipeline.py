@@ -59,7 +59,8 @@ def gpipe(stage: int, stages: int, micro_batches: int, chunks: int) -> Iterator[
 def one_forward_one_backward(stage: int, stages: int, micro_batches: int, chunks: int) -> Iterator[Action]:
     """Yield the forward passes that fill the pipeline behind a stage, then one forward and one backward in turn.
 
-    Stage s holds at most ``stages - s`` micro-batches. Source: PipeDream-flush, Narayanan et al. 2021, arXiv 2006.09503.
+    Stage s holds at most ``stages - s`` micro-batches. Source: PipeDream-flush, Narayanan et al. 2021, arXiv
+    2006.09503.
 
     >>> ["FB"[action.backward] + str(action.micro_batch) for action in one_forward_one_backward(0, 2, 3, 1)]
     ['F0', 'F1', 'B0', 'F2', 'B1', 'B2']

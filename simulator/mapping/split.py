@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.mapping.plan import PlanTable
+from simulator.workload.flop import kept_scores
 from simulator.workload.operators import Attention, Cut, Elementwise, ExpertGemm, Gemm, Operator, Region, Scan
 
 Floats = NDArray[np.float64]
@@ -135,10 +136,6 @@ def _split_experts(gemm: ExpertGemm, table: PlanTable, tokens: Floats) -> LocalP
 
 def _split_attention(attention: Attention, table: PlanTable, seq_len: int) -> LocalAttention:
     queries = seq_len / table.cp
-    kept = np.full(len(table), 0.5 if attention.causal else 1.0)
-    if attention.window is not None and attention.window < seq_len:
-        window = attention.window / seq_len
-        kept = np.full(len(table), window * (1 - window / 2) if attention.causal else min(1.0, 2 * window))
     return LocalAttention(
         name=attention.name,
         samples=table.micro_batch.astype(float),
@@ -148,5 +145,5 @@ def _split_attention(attention: Attention, table: PlanTable, seq_len: int) -> Lo
         kv_heads=np.maximum(attention.kv_heads / table.tp, 1.0),
         qk_dim=attention.qk_dim,
         v_dim=attention.v_dim,
-        kept=kept,
+        kept=np.full(len(table), kept_scores(attention, seq_len)),
     )

@@ -19,7 +19,7 @@ class Mail:
     def post(self, key: Hashable, delay: int) -> None:
         """Send a message that arrives ``delay`` ticks from now."""
         assert key not in self._arrivals, f"two messages {key}"
-        self._arrivals[key] = self._env.now + delay
+        self._arrivals[key] = int(self._env.now) + delay
         if key in self._waiting:
             self._waiting.pop(key).succeed()
 
@@ -28,6 +28,6 @@ class Mail:
         if key not in self._arrivals:
             self._waiting[key] = self._env.event()
             yield self._waiting[key]
-        left = self._arrivals.pop(key) - self._env.now
+        left = self._arrivals.pop(key) - int(self._env.now)
         if left > 0:
             yield self._env.timeout(left)

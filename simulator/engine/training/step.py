@@ -27,7 +27,8 @@ def play(script: Script) -> Trace:
     records: list[Record] = []
     mails = [Mail(env) for _ in script.replicas]
     for stage in range(script.stages):
-        passes = [env.process(_passes(env, script, replica, stage, mail, records)) for replica, mail in enumerate(mails)]
+        lives = (_passes(env, script, replica, stage, mail, records) for replica, mail in enumerate(mails))
+        passes = [env.process(life) for life in lives]
         env.process(_update(env, script, stage, passes, records))
     env.run()
     return Trace(
@@ -68,7 +69,7 @@ def _update(env: Any, script: Script, stage: int, passes: Sequence[Any], records
     everyone = range(len(script.replicas))
     if hidden := script.gradients_hidden[stage]:
         start = max(env.now - hidden, script.host)
-        records.extend(Record(replica, stage, "gradients", NONE, NONE, start, env.now) for replica in everyone)
+        records.extend(Record(replica, stage, "gradients-hidden", NONE, NONE, start, env.now) for replica in everyone)
     for kind, ticks in (("gradients", script.gradients[stage]), ("optimizer", script.optimizer[stage])):
         if ticks:
             start = env.now

@@ -1,0 +1,60 @@
+"""How far predictions lay from measurements, by kind of work and class of device: what a result may claim.
+
+The table is written by ``rackcast validate``; where it is missing, or has no line for a class, nothing is claimed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from simulator.foundation.schema import Count, Name, StrictModel, load
+from simulator.profiles.catalogue import shipped_root
+
+_Error = Annotated[float, Field(ge=0.0, le=10.0)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorBand:
+    """Relative errors of predicted times: half of the measured rows within ``median``, nine in ten within ``most``."""
+
+    median: float
+    most: float
+    rows: int
+
+
+class BandFile(StrictModel):
+    """One line of the table."""
+
+    work: Literal["train", "serve"]
+    device_class: Name = Field(description="name of an efficiency class")
+    median: _Error
+    most: _Error
+    rows: Count
+
+
+class BandsFile(StrictModel):
+    """``efficiency/error_bands.yaml``."""
+
+    source: Annotated[str, Field(min_length=10)]
+    bands: list[BandFile]
+
+
+@cache
+def _bands() -> dict[tuple[str, str], ErrorBand]:
+    path = shipped_root() / "efficiency" / "error_bands.yaml"
+    if not path.is_file():
+        return {}
+    file = load(BandsFile, path)
+    return {
+        (line.work, line.device_class): ErrorBand(median=line.median, most=line.most, rows=line.rows)
+        for line in file.bands
+    }
+
+
+def error_band(work: str, device_class: str) -> ErrorBand | None:
+    """Return the errors found for a kind of work on a class of device; None where none were measured."""
+    return _bands().get((work, device_class))

@@ -1,0 +1,102 @@
+"""A result in sentences: what bounds the step, what would help, what fills the memory, and how sure this is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from simulator.foundation.units import DAY, GIGA, TERA, show
+from simulator.mapping.unfolding import HEALTHY
+from simulator.results.step_parts import MEANINGS
+
+if TYPE_CHECKING:
+    from simulator.results.result import Result
+
+#: resource -> how it is called in a sentence
+_RESOURCES: Final = {
+    "arithmetic": "faster arithmetic (peak FLOP/s)",
+    "memory_bandwidth": "memory bandwidth",
+    "scaleup": "scale-up bandwidth (inside a node or rack)",
+    "scaleout": "scale-out bandwidth (between nodes)",
+    "host": "a faster host (kernel launches)",
+}
+_WORTH_TELLING: Final = 0.0005  # share of a step
+
+
+def explanation(result: Result) -> str:
+    """Return a few sentences, one per line."""
+    return "\n".join(_sentences(result))
+
+
+def _sentences(result: Result) -> Iterator[str]:
+    m = result.metrics
+    yield (
+        f"A step takes {show(result.step_time, 'time')}: {m['flop_per_s_per_device'] / TERA:.4g} TFLOP/s per device, "
+        f"MFU {m['mfu']:.1%}, {m['tokens_per_s']:,.0f} tokens/s on {result.hardware.devices} devices."
+    )
+    yield from _where(result)
+    yield from _what_helps(result)
+    yield from _memory(result)
+    yield from _money(result)
+    yield from _trust(result)
+
+
+def _where(result: Result) -> Iterator[str]:
+    ranked = sorted(result.parts.items(), key=lambda part: -part[1])
+    first, seconds = ranked[0]
+    yield f"Most of it, {seconds / result.step_time:.0%}, is {first}: {MEANINGS[first]}."
+    others = [
+        f"{name} {seconds / result.step_time:.1%} ({MEANINGS[name]})"
+        for name, seconds in ranked[1:4]
+        if seconds / result.step_time >= _WORTH_TELLING
+    ]
+    if others:
+        yield f"Then {'; '.join(others)}."
+    count = sum(one.count for one in result.classes if set(one.conditions) != {HEALTHY})
+    if count:
+        yield f"{count} of {result.plan.dp} replicas are slowed by events; all others wait for them."
+
+
+def _what_helps(result: Result) -> Iterator[str]:
+    ranked = sorted(result.gains.items(), key=lambda gain: (-gain[1], gain[0]))
+    told = [f"{_RESOURCES[name]} {gain:.1%}" for name, gain in ranked if gain >= _WORTH_TELLING]
+    idle = [_RESOURCES[name] for name, gain in ranked if gain < _WORTH_TELLING]
+    if told:
+        yield f"Ten per cent more of each would save, of the step: {'; '.join(told)}."
+    if idle:
+        yield f"More of {', '.join(idle)} would buy nothing."
+
+
+def _memory(result: Result) -> Iterator[str]:
+    used, limit = result.metrics["memory_bytes"], result.metrics["memory_limit_bytes"]
+    name, size = max(result.memory.items(), key=lambda part: part[1])
+    yield (
+        f"The fullest device holds {used / GIGA:.1f} of {limit / GIGA:.1f} GB ({used / limit:.0%}); "
+        f"its largest part is {name}, {size / GIGA:.1f} GB."
+    )
+
+
+def _money(result: Result) -> Iterator[str]:
+    m = result.metrics
+    if "time_to_train_s" not in m:
+        return
+    text = f"The whole run of {m['steps']:,.0f} steps takes {m['time_to_train_s'] / DAY:.1f} days"
+    if "cost_usd" in m:
+        text += f" and costs {m['cost_usd']:,.0f} USD"
+    if "energy_j" in m:
+        text += f" and at most {show(m['energy_j'], 'energy')}"
+    yield f"{text}, without failures and checkpoints."
+
+
+def _trust(result: Result) -> Iterator[str]:
+    weakest = [name for name, origin in result.sources.items() if origin == "assumed"]
+    rests = f"assumed for want of measurements: {', '.join(weakest)}" if weakest else "calibrated on measurements"
+    error = "no measured error is known for it"
+    if result.band is not None:
+        error = (
+            f"held against {result.band.rows} measured rows of this class, half lie within {result.band.median:.0%} "
+            f"and nine of ten within {result.band.most:.0%}"
+        )
+    yield f"The prediction is {rests}; {error}."
+    for assumption in result.assumptions:
+        yield f"Taken for granted: {assumption}"

@@ -1,0 +1,94 @@
+"""Figures of a training step, each with the unit in its name, and what each means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from simulator.foundation.units import HOUR
+from simulator.mapping.plan import Plan
+from simulator.workload.flop import TRAINING_PASSES, forward_flop
+from simulator.workload.jobs.training import TrainingJob
+
+#: metric -> what it means
+DEFINITIONS: Final[dict[str, str]] = {
+    "step_time_s": "one optimizer update, from its first forward pass to the last updated weight",
+    "tokens_per_s": "tokens of a step over its time, whole cluster",
+    "samples_per_s": "samples of a step over its time, whole cluster",
+    "tokens_per_s_per_device": "the same, per device",
+    "model_flop_per_step": "3 x the forward pass's products and attention, causal mask counted, nothing recomputed",
+    "flop_per_s_per_device": "model FLOP over time and devices",
+    "mfu": "model FLOP over (time x devices x dense peak of the precision)",
+    "hfu": "the same with the recomputed FLOP",
+    "bubble_fraction": "idle share of the step on the busiest stage, from filling, draining and uneven stages",
+    "memory_bytes": "peak allocated on the fullest device",
+    "memory_limit_bytes": "what tensors can take on a device: its memory less context and fragmentation",
+    "steps": "optimizer updates of the whole run",
+    "time_to_train_s": "steps x step time, without failures and checkpoints",
+    "device_hours": "time to train x devices, in hours",
+    "cost_usd": "rent of all nodes over the time to train",
+    "usd_per_hour": "rent of all nodes",
+    "power_w": "all nodes at full load",
+    "energy_per_step_j": "power x step time: an upper bound, since nodes draw less while they wait",
+    "energy_j": "the same over the time to train",
+    "energy_cost_usd": "energy x price of electricity",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What the run occupies: devices, their dense peaks together (FLOP/s), rent and power, None if unknown."""
+
+    devices: int
+    peak: float
+    usd_per_s: float | None
+    power_w: float | None
+    energy_usd_per_j: float | None
+
+
+def training_metrics(
+    job: TrainingJob, plan: Plan, resources: Resources, *, step: float, steps: float | None, attention_repeated: bool
+) -> dict[str, float]:
+    """Return the figures that follow from a step time; those that cannot be known are left out.
+
+    Args:
+        step: seconds.
+        steps: of the whole run; None if nobody asks for its end.
+        attention_repeated: whether selective recomputation repeats the attention core (unfused kernels).
+    """
+    forward = forward_flop(job.model, job.seq_len)
+    flop = TRAINING_PASSES * forward.total * job.global_batch
+    again = {"none": 0.0, "selective": forward.attention * attention_repeated, "full": forward.total - forward.head}
+    hardware = flop + again[plan.recompute] * job.global_batch
+    tokens = job.tokens_per_step
+    return {
+        "step_time_s": step,
+        "tokens_per_s": tokens / step,
+        "samples_per_s": job.global_batch / step,
+        "tokens_per_s_per_device": tokens / step / resources.devices,
+        "model_flop_per_step": flop,
+        "flop_per_s_per_device": flop / step / resources.devices,
+        "mfu": flop / step / resources.peak,
+        "hfu": hardware / step / resources.peak,
+        **_spent(resources, step, steps),
+    }
+
+
+def _spent(resources: Resources, step: float, steps: float | None) -> dict[str, float]:
+    """Return what the run takes of time, money and energy."""
+    found: dict[str, float] = {}
+    if resources.usd_per_s is not None:
+        found["usd_per_hour"] = resources.usd_per_s * HOUR
+    if resources.power_w is not None:
+        found |= {"power_w": resources.power_w, "energy_per_step_j": resources.power_w * step}
+    if steps is None:
+        return found
+    whole = steps * step
+    found |= {"steps": steps, "time_to_train_s": whole, "device_hours": whole * resources.devices / HOUR}
+    if resources.usd_per_s is not None:
+        found["cost_usd"] = whole * resources.usd_per_s
+    if resources.power_w is not None:
+        found["energy_j"] = whole * resources.power_w
+        if resources.energy_usd_per_j is not None:
+            found["energy_cost_usd"] = found["energy_j"] * resources.energy_usd_per_j
+    return found

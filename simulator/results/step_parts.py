@@ -1,0 +1,80 @@
+"""Where a step goes: the lane of the busiest stage cut into parts that add up to the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from simulator.costs.step import StepTimes
+from simulator.engine.clock import to_seconds
+from simulator.engine.trace import Trace
+
+#: parts of a step in the order in which they are shown -> the kind of time each is (a key of ``style.KINDS``)
+PARTS: Final[dict[str, str]] = {
+    "compute": "forward",
+    "recompute": "recompute",
+    "exchange": "communication",
+    "host": "other",
+    "boundary": "communication",
+    "bubble": "bubble",
+    "gradients": "communication",
+    "optimizer": "optimizer",
+    "stragglers": "bubble",
+}
+
+#: what each part means, for people
+MEANINGS: Final[dict[str, str]] = {
+    "compute": "products, attention and elementwise kernels of the forward and backward passes",
+    "recompute": "forward work repeated in the backward pass to save memory",
+    "exchange": "collectives inside layers (TP, CP, EP) and sharded weights awaited",
+    "host": "the device waits for the host to launch work, and host time of the step",
+    "boundary": "activations sent from stage to stage while both wait",
+    "bubble": "the pipeline fills and drains, or waits for a slower stage",
+    "gradients": "gradients (and sharded weights) exchanged over the replicas, where nothing hides it",
+    "optimizer": "the update of the weights",
+    "stragglers": "equal machines are not equal: the slowest of many sets the pace",
+}
+
+
+def busiest_lane(trace: Trace) -> tuple[int, int]:
+    """Return (replica class, stage) of the lane with most passes' time; the first of equals."""
+    busy: dict[tuple[int, int], int] = {}
+    for record in trace.records:
+        if record.kind in ("forward", "backward"):
+            lane = (record.replica, record.stage)
+            busy[lane] = busy.get(lane, 0) + record.end - record.start
+    return max(sorted(busy), key=lambda lane: busy[lane])
+
+
+def parts_of_trace(trace: Trace, lane: tuple[int, int], times: StepTimes, micro_batches: int) -> dict[str, float]:
+    """Return the seconds of each part of a played step, as the given lane sees it; stragglers are not played.
+
+    Args:
+        trace: of one step.
+        lane: class of replicas and stage.
+        times: what the passes of that stage are made of (a table of one plan).
+        micro_batches: of the step.
+    """
+    stage = lane[1]
+    column = 0 if stage == 0 else 2 if stage == trace.stages - 1 else 1
+    spent = {kind: to_seconds(trace.busy(*lane, kind)) for kind in ("host", "boundary", "gradients", "optimizer")}
+    passes = to_seconds(trace.busy(*lane, "forward", "backward"))
+    bubble = to_seconds(trace.end) - passes - sum(spent.values())
+    inside = within_passes(times, column, micro_batches, passes)
+    return {**inside, **spent, "host": inside["host"] + spent["host"], "bubble": max(bubble, 0.0)}
+
+
+def within_passes(times: StepTimes, column: int, micro_batches: int, passes: float) -> dict[str, float]:
+    """Return what a stage's passes are made of, in seconds that add up to ``passes``."""
+    exchange = micro_batches * float(times.exchanged[0] + times.gathered[0])
+    recompute = micro_batches * float(times.recomputed[0, column])
+    host = micro_batches * float(times.waiting[0])
+    compute = passes - exchange - recompute - host
+    assert compute >= -1e-9 * passes, f"passes of {passes} s hold more than that"
+    return {"compute": max(compute, 0.0), "recompute": recompute, "exchange": exchange, "host": host}
+
+
+def with_stragglers(parts: Mapping[str, float], spread: float) -> dict[str, float]:
+    """Return the parts with the wait for the slowest of many equal nodes, a share ``spread`` of the rest."""
+    alone = sum(parts.values())
+    return {name: parts.get(name, 0.0) if name != "stragglers" else alone * spread for name in PARTS}

@@ -1,0 +1,59 @@
+"""Results as tidy frames: one row per entity, the unit in the column's name; and as a card for notebooks."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from simulator.foundation.units import GIGA, TERA, show
+from simulator.results.metrics import DEFINITIONS
+from simulator.results.step_parts import MEANINGS
+
+if TYPE_CHECKING:
+    from simulator.results.result import Result
+
+
+def metrics_frame(result: Result) -> pd.DataFrame:
+    """Return one row per figure: metric, value, meaning."""
+    rows = [(name, value, DEFINITIONS[name]) for name, value in result.metrics.items()]
+    return pd.DataFrame(rows, columns=["metric", "value", "meaning"])
+
+
+def parts_frame(result: Result) -> pd.DataFrame:
+    """Return one row per part of the step: part, time_s, share, meaning."""
+    rows = [(name, seconds, seconds / result.step_time, MEANINGS[name]) for name, seconds in result.parts.items()]
+    return pd.DataFrame(rows, columns=["part", "time_s", "share", "meaning"])
+
+
+def memory_frame(result: Result) -> pd.DataFrame:
+    """Return one row per part of a device's memory: part, memory_bytes, share_of_limit."""
+    rows = [(name, size, size / result.memory_limit) for name, size in result.memory.items()]
+    return pd.DataFrame(rows, columns=["part", "memory_bytes", "share_of_limit"])
+
+
+def spans_frame(result: Result) -> pd.DataFrame:
+    """Return one row per piece of work that was played: lane, name, kind, start_s, end_s; empty for an estimate."""
+    from simulator.results.pictures import spans_of
+
+    rows = [(span.lane, span.name, span.kind, span.start_s, span.end_s) for span in spans_of(result)]
+    return pd.DataFrame(rows, columns=["lane", "name", "kind", "start_s", "end_s"])
+
+
+def html_card(result: Result) -> str:
+    """Return the few figures that matter as an HTML table."""
+    m = result.metrics
+    plan = result.plan
+    rows = {
+        "step time": show(result.step_time, "time"),
+        "TFLOP/s per device": f"{m['flop_per_s_per_device'] / TERA:.4g}",
+        "MFU": f"{m['mfu']:.1%}",
+        "tokens/s": f"{m['tokens_per_s']:,.0f}",
+        "memory of a device": f"{m['memory_bytes'] / GIGA:.1f} of {m['memory_limit_bytes'] / GIGA:.1f} GB",
+        "layout": f"tp {plan.tp}, cp {plan.cp}, dp {plan.dp}, pp {plan.pp}, micro-batch {plan.micro_batch}",
+        "rests on": result.label,
+    }
+    cells = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows.items())
+    title = f"{result.job.model.name} on {result.hardware.devices} x {result.hardware.device}"
+    return f"<table><caption>{escape(title)}</caption>{cells}</table>"

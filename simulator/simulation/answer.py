@@ -1,0 +1,86 @@
+"""From what was priced and played to a result: rent, power, labels and figures around the parts of a step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from simulator.costs.memory import usable_memory
+from simulator.costs.rent import power_w, rent_usd_per_s
+from simulator.costs.sensitivity import step_gains
+from simulator.engine.trace import Trace
+from simulator.mapping.program import Program
+from simulator.mapping.unfolding import ReplicaClass
+from simulator.profiles.error_bands import error_band
+from simulator.results.metrics import Resources, training_metrics
+from simulator.results.result import Hardware, Result
+from simulator.scenario import Scenario
+from simulator.scenario.train import TrainWorkload
+from simulator.simulation.setting import Setting
+
+
+def training_result(
+    scenario: Scenario,
+    workload: TrainWorkload,
+    setting: Setting,
+    program: Program,
+    *,
+    classes: tuple[ReplicaClass, ...],
+    memory: Mapping[str, float],
+    parts: Mapping[str, float],
+    trace: Trace | None,
+) -> Result:
+    """Return the result of one training step."""
+    plan, step = program.table.row(0), sum(parts.values())
+    limit = usable_memory(setting.smallest)
+    metrics = training_metrics(
+        workload.job, plan, resources_of(scenario, setting), step=step, steps=workload.steps,
+        attention_repeated=setting.framework.attention == "unfused",
+    )  # fmt: skip
+    metrics |= {"bubble_fraction": parts["bubble"] / step, "memory_bytes": sum(memory.values()),
+                "memory_limit_bytes": limit}  # fmt: skip
+    sources = setting.sources
+    return Result(
+        scenario=scenario.name,
+        scenario_sha256=scenario.sha256,
+        workload=workload.id,
+        fidelity=scenario.run.fidelity,
+        hardware=Hardware(
+            cluster=scenario.cluster.name, device=setting.device.name, devices=setting.devices, nodes=setting.nodes,
+            devices_per_node=setting.devices_per_node, framework=setting.framework.name,
+        ),  # fmt: skip
+        job=workload.job,
+        plan=plan,
+        label="assumed" if "assumed" in sources.values() else "calibrated",
+        sources=sources,
+        band=error_band("train", setting.machine.efficiency.name),
+        metrics=metrics,
+        parts=parts,
+        memory=memory,
+        memory_limit=limit,
+        gains=step_gains(program, setting.machine, setting.framework, setting.tiers, scaleup=setting.scaleup,
+                         nodes=float(setting.nodes)),
+        classes=classes,
+        assumptions=setting.assumptions,
+        trace=trace,
+    )  # fmt: skip
+
+
+def resources_of(scenario: Scenario, setting: Setting) -> Resources:
+    """Return what the whole cluster costs and draws; None where one of its groups is not known."""
+    wishes = scenario.prices
+    rents, powers = [], []
+    for group in scenario.groups:
+        rent = group.usd_per_s
+        if rent is None:
+            rent = rent_usd_per_s(scenario.catalogue, group.node, group.price_kind or wishes.kind,
+                                  provider=wishes.provider, region=wishes.region)  # fmt: skip
+        power = power_w(group.node, group.device)
+        rents.append(None if rent is None else rent * group.count)
+        powers.append(None if power is None else power * group.count)
+    return Resources(devices=setting.devices, peak=setting.peak, usd_per_s=_sum(rents), power_w=_sum(powers),
+                     energy_usd_per_j=wishes.energy_usd_per_j)  # fmt: skip
+
+
+def _sum(amounts: list[float | None]) -> float | None:
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known) if len(known) == len(amounts) else None

@@ -1,0 +1,59 @@
+"""One training step from question to answer: decide, check the memory, lower, price, play, tell."""
+
+from __future__ import annotations
+
+from simulator.costs.estimate import estimate, straggling
+from simulator.engine.training.script import write_script
+from simulator.engine.training.step import play
+from simulator.foundation.errors import InputError
+from simulator.mapping.plan import Plan, PlanTable
+from simulator.mapping.program import lower
+from simulator.mapping.unfolding import HEALTHY, replica_classes
+from simulator.results.result import Result
+from simulator.results.step_parts import busiest_lane, parts_of_trace, with_stragglers
+from simulator.scenario import Scenario
+from simulator.scenario.train import TrainWorkload
+from simulator.simulation.answer import training_result
+from simulator.simulation.feasibility import check_memory
+from simulator.simulation.marks import marks_of
+from simulator.simulation.setting import setting_of
+
+
+def simulate_training(scenario: Scenario, workload: TrainWorkload, plan: Plan | None) -> Result:
+    """Play one optimizer step of a training job and return what happened; see :func:`simulator.simulation.simulate`."""
+    plan = _decided(scenario, workload, plan)
+    setting = setting_of(scenario, workload)
+    memory = check_memory(setting, plan)
+    program = lower(workload.job, PlanTable.of([plan]), setting.tiers)
+    classes = replica_classes(plan, marks_of(scenario, setting))
+    conditions = {condition for one in classes for condition in one.conditions} | {HEALTHY}
+    times = {condition: setting.price(program, condition) for condition in conditions}
+    if scenario.run.fidelity == "estimate":
+        trace = None
+        found = estimate(times[HEALTHY], program.table, nodes=float(setting.nodes))
+        parts = {name: float(seconds[0]) for name, seconds in found.parts.items()}
+    else:
+        trace = play(write_script(plan, classes, times))
+        lane = busiest_lane(trace)
+        alone = parts_of_trace(trace, lane, times[classes[lane[0]].conditions[lane[1]]], plan.micro_batches)
+        parts = with_stragglers(alone, float(straggling(setting.nodes)))
+    return training_result(
+        scenario, workload, setting, program, classes=classes, memory=memory, parts=parts, trace=trace
+    )
+
+
+def _decided(scenario: Scenario, workload: TrainWorkload, plan: Plan | None) -> Plan:
+    """Return the plan to play; raises :class:`InputError` if there is none, or none for this scenario."""
+    plan = plan or workload.plan
+    if plan is None:
+        raise InputError(
+            f"workload {workload.id!r} is undecided (parallelism: auto). Let `rackcast plan {scenario.path}` choose, or "
+            "write the degrees, as in 'parallelism: {tp: 8, pp: 8}' with 'batch: {micro: 1}'."
+        )
+    if plan.ranks != scenario.devices:
+        raise InputError(f"the plan needs {plan.ranks} devices; the cluster has {scenario.devices}.")
+    if plan.global_batch != workload.job.global_batch:
+        raise InputError(f"the plan makes batches of {plan.global_batch} samples, not {workload.job.global_batch}.")
+    if scenario.events and scenario.run.fidelity == "estimate":
+        raise InputError("events need time to pass: write 'fidelity: engine' under 'run', or leave them out.")
+    return plan
