@@ -152,6 +152,6 @@ def _workspace(program: Program, framework: Framework) -> Floats:
     tokens = table.micro_batch * job.seq_len / table.cp
     dense, expert = mean_parameters(program)
     layer = dense + expert
-    whole = layer * (2.0 * 2.0 + framework.gradient_bytes) / framework.gathers
+    whole = layer * (2.0 * 2.0 + framework.gradient_bytes) / (4.0 if framework.gathers_by_tensor else 1.0)
     gathered = np.where(table.zero == 3, whole[program.layout_index], 0.0)
     return gathered + 4.0 * tokens * job.model.hidden * job.precision.activation_bytes

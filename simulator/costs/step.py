@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from simulator.costs.compute import Machine
 from simulator.costs.passes import Network, Passes, Work, block_passes
+from simulator.mapping.plan import RECOMPUTE
 from simulator.mapping.program import Program
 from simulator.profiles.framework import Framework
 from simulator.workload.optimizers import update_bytes_per_parameter
@@ -23,6 +24,8 @@ Floats = NDArray[np.float64]
 
 #: share of a backward pass beside which gradients can be exchanged: the first layer's gradients come last
 HIDEABLE: Final = 0.9
+#: share of a hidden exchange that still costs time: its kernels take compute units and memory bandwidth
+CONTENTION: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,9 +116,14 @@ def _layer_times(
     repeated = back - plain[index]
     forward_gather, backward_gather = gathers
     if framework.overlaps_gathers:
-        forward_gather = np.maximum(forward_gather - ahead, 0.0)
-        backward_gather = np.maximum(backward_gather - back, 0.0)
+        forward_gather = beside(forward_gather, ahead)
+        backward_gather = beside(backward_gather, back)
     return ahead + forward_gather, back + backward_gather, repeated, forward_gather + backward_gather
+
+
+def beside(exchange: Floats, work: Floats) -> Floats:
+    """Return the seconds that an exchange adds to work it runs beside: what outlasts it, and what it takes from it."""
+    return np.maximum(exchange - work, 0.0) + CONTENTION * np.minimum(exchange, work)
 
 
 def _edges(program: Program, first: Floats, last: Floats) -> Floats:
@@ -131,7 +139,9 @@ def _gathers(program: Program, machine: Machine, framework: Framework, network: 
     """Return seconds per layer that fully sharded weights (ZeRO-3) are on the wire, forward and backward.
 
     Forward gathers the weights; backward gathers them again and scatters the gradients. Gathered ahead of use, they
-    only matter where they take longer than the layer; otherwise the layer waits for its part of the exchange.
+    only matter where they take longer than the layer; otherwise the layer waits for its part of the exchange. A
+    framework that fetches and releases tensor by tensor pulls each through a rank's own adapter, and once more for
+    the recomputed forward pass.
     """
     sharded = program.table.zero == 3
     if not sharded.any():
@@ -140,11 +150,13 @@ def _gathers(program: Program, machine: Machine, framework: Framework, network: 
     dense, expert = mean_parameters(program)
     item = min(machine.precision.weight_bytes, 2.0) if machine.precision.peak != "fp32" else 4.0
     size = (dense + expert) * item
-    pieces = framework.gathers
-    gather = pieces * network.time("all_gather", size / pieces, program.groups["dp"])
-    scatter = pieces * network.time("reduce_scatter", size / pieces, program.groups["dp"])
-    layout = program.layout_index
-    return np.where(sharded, gather[layout], 0.0), np.where(sharded, (gather + scatter)[layout], 0.0)
+    layout, group = program.layout_index, program.groups["dp"]
+    if framework.gathers_by_tensor:
+        group = group.apart()
+    gather = np.where(sharded, network.time("all_gather", size, group)[layout], 0.0)
+    scatter = np.where(sharded, network.time("reduce_scatter", size, group)[layout], 0.0)
+    again = framework.gathers_by_tensor & (program.table.recompute == RECOMPUTE.index("full"))
+    return gather, np.where(again, 2.0, 1.0) * gather + scatter
 
 
 def mean_parameters(program: Program) -> tuple[Floats, Floats]:
@@ -170,21 +182,27 @@ def held_parameters(program: Program) -> tuple[Floats, Floats]:
 
 
 def _gradients(program: Program, backward: Floats, framework: Framework, network: Network) -> tuple[Floats, Floats]:
-    """Return shown and hidden seconds of exchanging gradients (and ZeRO-1/2 weights) over the data-parallel ranks."""
-    trained = program.job.trained_share
-    none = np.zeros(len(program.layouts))
-    reduced = sharded = none
+    """Return shown and hidden seconds of exchanging gradients (and ZeRO-1/2 weights) over the data-parallel ranks.
+
+    Under ZeRO-2 a rank keeps only its own gradients, so those of every micro-batch are scattered when they are made;
+    otherwise they are exchanged once, with the last.
+    """
+    trained, zero, layout = program.job.trained_share, program.table.zero, program.layout_index
+    reduced = scattered = gathered = np.zeros(len(program.layouts))
     for held, group in zip(held_parameters(program), (program.groups["dp"], program.groups["edp"]), strict=True):
         if not held.any():
             continue
         gradient = held * framework.gradient_bytes * trained
         weight = held * min(program.job.precision.weight_bytes, 2.0 if framework.gradient_bytes <= 4 else 4.0) * trained
         reduced = reduced + network.time("all_reduce", gradient, group)
-        sharded = sharded + network.time("reduce_scatter", gradient, group) + network.time("all_gather", weight, group)
-    seconds = np.stack([reduced, sharded, sharded, none])[program.table.zero, program.layout_index]
+        scattered = scattered + network.time("reduce_scatter", gradient, group)
+        gathered = gathered + network.time("all_gather", weight, group)
+    times = np.where(zero == 2, program.table.micro_batches, 1)
+    sharded = scattered[layout] * times + gathered[layout]
+    seconds = np.where(zero == 0, reduced[layout], np.where(zero == 3, 0.0, sharded))
     if not framework.overlaps_gradients:
         return seconds, np.zeros_like(seconds)
-    hidden = np.minimum(seconds * HIDEABLE, HIDEABLE * backward)
+    hidden = HIDEABLE * np.minimum(seconds, backward * times)
     return seconds - hidden, hidden
 
 

@@ -27,6 +27,11 @@ class Group:
         """Ranks in the group."""
         return self.members[-1]
 
+    def apart(self) -> Group:
+        """Return the group as if no two members shared a tier but the outermost: each talks through its own port."""
+        alone = tuple(np.ones_like(self.size) for _ in self.members[:-1])
+        return Group(members=(*alone, self.size))
+
 
 def place_group(size: Ints, stride: Ints, tiers: Sequence[Tier]) -> Group:
     """Fold a group of ``size`` ranks, ``stride`` apart in rank order, onto the tiers of a cluster.

@@ -86,7 +86,8 @@ def lower(job: TrainingJob, table: PlanTable, tiers: Sequence[Tier]) -> Program:
     layouts, layout_index, first = _distinct(table, _LAYOUT)
     model = job.model
     lowered = tuple(_lower_block(job, local, block) for block in blocks(model))
-    embedding = Block(name="embedding", count=1, operators=embedding_operators(model), width=model.hidden)
+    embedding = Block(name="embedding", count=1, operators=embedding_operators(model), width=model.hidden,
+                      tensor_collectives=1 if model.vocab else 0)  # fmt: skip
     head = Block(name="head", count=1, operators=head_operators(model), width=model.hidden, tensor_collectives=0)
     layers = total_layers(model)
     return Program(

@@ -55,7 +55,7 @@ class Framework:
     overlaps_tensor: float  # share of TP traffic hidden under products
     dispatches_once: bool  # a token goes to a rank once, however many of its experts live there
     boundary_exposed: float  # share of a stage-to-stage transfer during which both stages wait
-    gathers: int  # collectives that gather one layer's sharded weights: 1 per layer, or one per tensor
+    gathers_by_tensor: bool  # sharded weights are fetched and released tensor by tensor, not layer by layer
     aliases: tuple[str, ...]
 
 
@@ -89,7 +89,7 @@ class FrameworkFile(StrictModel):
     overlaps_tensor: Fraction
     dispatches_once: bool = False
     boundary_exposed: Fraction
-    gathers: Annotated[int, Field(ge=1, le=1000)]
+    gathers_by_tensor: bool = False
 
 
 @cache
@@ -109,7 +109,7 @@ def frameworks() -> dict[str, Framework]:
             name=file.name, dispatch=_dispatches()[file.dispatch], attention=file.attention,
             gradient_bytes=file.gradient_bytes, overlaps_gradients=file.overlaps_gradients,
             overlaps_gathers=file.overlaps_gathers, overlaps_tensor=file.overlaps_tensor,
-            dispatches_once=file.dispatches_once, boundary_exposed=file.boundary_exposed, gathers=file.gathers,
+            dispatches_once=file.dispatches_once, boundary_exposed=file.boundary_exposed, gathers_by_tensor=file.gathers_by_tensor,
             aliases=tuple(file.aliases),
         )  # fmt: skip
     return found

@@ -148,11 +148,19 @@ def _built(node: str, device: str, count: int, catalogue: Catalogue) -> Cluster:
 
 
 def _framework(row: Mapping[str, str], device: Device) -> Framework:
-    """Return the framework of a row; Megatron-LM on Ampere and older is the one of 2021 and 2022."""
+    """Return the framework of a row.
+
+    Megatron-LM on Ampere and older is the one of 2021 and 2022. Megatron Bridge launches eagerly unless the notes say
+    that graphs of parts, or of the whole iteration, were captured.
+    """
     engine = row.get("engine", "")
     engine = _ENGINES.get(engine, engine)
     if engine == "megatron-lm" and device.architecture in ("Ampere", "Volta"):
         engine = "deepspeed" if row.get("zero_stage") == "3" else "megatron-lm-2021"  # it has no ZeRO-3 of its own
+    if engine == "megatron-bridge":
+        captured = row.get("notes", "").partition("cuda_graph=")[2]
+        whole, parts = captured.startswith("full_iteration"), captured.startswith(("transformer_engine", "local"))
+        engine += "-whole-graph" if whole else "-graphs" if parts else ""
     return framework_named(engine)
 
 

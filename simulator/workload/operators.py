@@ -115,6 +115,9 @@ class Block:
     routed_width: int = 0
 
 
+#: launches of routing (top-k, counts, masks, balance loss) with the permutation, and as many to undo it
+EXPERT_LAUNCHES = 12
+
 _HALF = 2.0  # bytes of a stored 16-bit activation; the mapping rescales for other precisions
 
 
@@ -220,13 +223,13 @@ def expert_operators(model: Transformer) -> tuple[Operator, ...]:
         _norm(model, "ffn norm"),
         Gemm(name="router", k=h, n=experts.count, saved=h),
         *narrowing,
-        Elementwise(name="permute", moved=2.0 * active * inside, region=Region.SEQUENCE, kernels=4, backward_moved=1.0,
+        Elementwise(name="permute", moved=2.0 * active * inside, region=Region.SEQUENCE, kernels=EXPERT_LAUNCHES, backward_moved=1.0,
                     saved_bytes=_HALF * active * inside),
         ExpertGemm(name="expert up", k=inside, n=up, experts=experts.count, active=active),
         Elementwise(name="expert activation", moved=float(active * (up + width)), region=Region.SEQUENCE,
                     saved_bytes=_HALF * active * up),
         ExpertGemm(name="expert down", k=width, n=inside, experts=experts.count, active=active, saved=float(width)),
-        Elementwise(name="unpermute", moved=2.0 * active * inside, region=Region.SEQUENCE, kernels=4, backward_moved=1.0),
+        Elementwise(name="unpermute", moved=2.0 * active * inside, region=Region.SEQUENCE, kernels=EXPERT_LAUNCHES, backward_moved=1.0),
         *shared,
         _residual(model, "ffn residual"),
     )  # fmt: skip
@@ -288,13 +291,15 @@ def blocks(model: Transformer) -> tuple[Block, ...]:
 
 def embedding_operators(model: Transformer) -> tuple[Operator, ...]:
     """Return what stands before the first layer: gathers, and dropout where the model has it."""
+    if not model.vocab:
+        return ()
     moved = (4.0 if model.learned_positions else 2.0) * model.hidden
     return (Elementwise(name="embedding", moved=moved, region=Region.SEQUENCE, kernels=2),)
 
 
 def head_operators(model: Transformer) -> tuple[Operator, ...]:
     """Return what stands after the last layer: norm, vocabulary projection, and cross-entropy in fp32."""
-    norm = (_norm(model, "final norm"),)
+    norm = (_norm(model, "final norm"),) if model.final_norm else ()
     if not model.vocab or not model.head:
         return norm
     return (
