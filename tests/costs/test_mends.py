@@ -69,7 +69,7 @@ def test_small_files_are_packed_before_anything_is_bought():
     store = StorageSystem(read_bandwidth=10e9, read_rate=100.0)
     found = mends(feed(storage=store))
     assert [(m.stage, m.kind) for m in found] == [("requests", "layout")]
-    assert "pack 6 samples" in found[0].action
+    assert "6 samples with each request" in found[0].action
 
 
 def test_loading_that_does_not_overlap_is_prefetched_first():

@@ -158,23 +158,27 @@ def _play(job: DataJob, number: int, counts: NDArray[np.int64], hit: float, rng:
 
 
 def _plan(job: DataJob, counts: NDArray[np.int64], steps: int, hit: float, rng: np.random.Generator) -> Plan:
-    """Batches of every device: its shard dealt out over the steps of the epoch, sizes drawn."""
+    """Batches of every device: its shard dealt out over the steps of the epoch, sizes drawn.
+
+    A batch that is used for several steps is loaded once; its cost is spread over them.
+    """
     loader, sample, size = job.loader, job.sample, job.dataset.size
     dealt = (np.arange(1, steps + 1)[None, :] * counts[:, None]) // job.steps
     batches = np.diff(np.concatenate([np.zeros((len(counts), 1), dtype=np.int64), dealt], axis=1), axis=1)
     even = size.batch(job.batch)
     relative = even.draw(batches.size, rng).reshape(batches.shape) / even.mean
-    stored = batches * sample.stored * relative
+    loaded = batches / loader.echo
+    stored = loaded * sample.stored * relative
     own, other = (hit / job.nodes, hit * (1 - 1 / job.nodes)) if loader.shared_cache else (hit, 0.0)
     missed = stored * max(0.0, 1.0 - hit)
-    requests = batches * (1.0 - hit) / sample.per_request
+    requests = loaded * (1.0 - hit) / sample.per_request
     peers = stored * other * loader.devices_per_node / loader.node_bandwidth
     cached = stored * own * loader.devices_per_node / loader.cache_bandwidth
     return Plan(
-        read_bytes=missed / loader.echo,
+        read_bytes=missed,
         delay_s=requests * job.storage.latency / loader.in_flight + peers + cached,
-        decode_s=batches * job.decode_s * max(1.0, loader.workers / loader.cores),
-        copy_s=batches * sample.decoded / loader.host_bandwidth,
+        decode_s=loaded * job.decode_s * max(1.0, loader.workers / loader.cores),
+        copy_s=loaded * sample.decoded / loader.host_bandwidth,
         compute_s=batches * (job.compute_s / job.batch),
         workers=loader.workers if loader.prefetch else 1,
         ahead=loader.prefetch,

@@ -98,6 +98,14 @@ def test_streaming_needs_only_what_is_in_flight_however_large_the_data_set():
     assert run.epochs[0].time_s == pytest.approx(1e9 * 1e6 / 1e9, rel=0.02)
 
 
+def test_a_batch_used_twice_is_loaded_once():
+    slow = StorageSystem(read_bandwidth=1e8)
+    plain = run_data(job(storage=slow), Streams(0)).epochs[-1]
+    echo = run_data(job(storage=slow, loader=Loader(workers=2, cores=2.0, echo=2.0)), Streams(0)).epochs[-1]
+    assert echo.storage_bytes == pytest.approx(plain.storage_bytes / 2)
+    assert echo.time_s == pytest.approx(plain.time_s / 2, rel=0.02)
+
+
 def test_steps_that_are_not_played_repeat_the_steady_pace(monkeypatch):
     whole = run_data(job(epochs=1), Streams(0)).epochs[0]
     monkeypatch.setattr("simulator.engine.data.run.MAX_BATCHES", 1)
