@@ -33,6 +33,8 @@ SCAN_KERNELS: Final = 5
 #: bytes per score of unfused attention: scale, mask and softmax read and write it, dropout reads, writes and masks
 SCORE_PASSES_FORWARD: Final = 4.5
 SCORE_PASSES_BACKWARD: Final = 5.5
+#: bytes per score more where distances are scored apart: write, shift, add
+RELATIVE_PASSES: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +123,8 @@ def _unfused_attention(part: LocalAttention, machine: Machine, *, backward: bool
     scores = product_time(part.queries, np.full_like(part.queries, part.qk_dim), part.keys, batch, machine, wide=True)
     mixed = product_time(part.queries, part.keys, np.full_like(part.queries, part.v_dim), batch, machine, wide=True)
     passes = SCORE_PASSES_BACKWARD if backward else SCORE_PASSES_FORWARD
+    if part.relative:
+        scores, passes = 2.0 * scores, passes + RELATIVE_PASSES
     traffic = passes * batch * part.queries * part.keys * machine.precision.activation_bytes / machine.stream
     return (2.0 if backward else 1.0) * (scores + mixed) + traffic
 

@@ -45,6 +45,7 @@ class LocalAttention:
     qk_dim: int
     v_dim: int
     kept: Floats  # share of the score matrix that is not masked: 1/2 when causal
+    relative: bool = False  # scores come from two products, the second shifted into place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,10 +141,11 @@ def _split_attention(attention: Attention, table: PlanTable, seq_len: int) -> Lo
         name=attention.name,
         samples=table.micro_batch.astype(float),
         queries=queries,
-        keys=np.full(len(table), float(seq_len)),
+        keys=np.full(len(table), seq_len * (1.0 + attention.memory_ratio)),
         heads=np.maximum(attention.heads / table.tp, 1.0),
         kv_heads=np.maximum(attention.kv_heads / table.tp, 1.0),
         qk_dim=attention.qk_dim,
         v_dim=attention.v_dim,
         kept=np.full(len(table), kept_scores(attention, seq_len)),
+        relative=attention.relative,
     )

@@ -80,4 +80,5 @@ def kept_scores(attention: Attention, seq_len: int) -> float:
     if attention.window is not None and attention.window < seq_len:
         window = attention.window / seq_len
         return window * (1.0 - window / 2.0) if attention.causal else min(1.0, 2.0 * window)
-    return 0.5 if attention.causal else 1.0
+    remembered = attention.memory_ratio  # earlier segments are seen whole
+    return (remembered + 0.5) / (remembered + 1.0) if attention.causal else 1.0

@@ -70,6 +70,8 @@ class Attention:
     v_dim: int
     causal: bool
     window: int | None = None
+    memory_ratio: float = 0.0  # keys of earlier segments per key of this one
+    relative: bool = False  # a second product scores distances, and is shifted into place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +119,8 @@ class Block:
 
 #: launches of routing (top-k, counts, masks, balance loss) with the permutation, and as many to undo it
 EXPERT_LAUNCHES = 12
+#: element moves per visit to bring tokens to their experts: into the send buffer, and from the receive buffer in order
+PERMUTE_PASSES = 4.0
 
 _HALF = 2.0  # bytes of a stored 16-bit activation; the mapping rescales for other precisions
 
@@ -141,9 +145,11 @@ def attention_operators(
     whole = not windowed
     kv = model.global_kv_heads if whole and model.global_kv_heads else model.kv_heads
     d = model.global_head_dim if whole and model.global_head_dim else model.head_dim
+    remembered = model.memory_ratio
     projections: list[Operator] = [
         _norm(model, "attention norm"),
-        Gemm(name="qkv", k=h, n=(heads + 2 * kv) * d, cut=Cut.COLUMN, saved=h),
+        Gemm(name="qkv", k=h, n=(heads + 2 * kv) * d, cut=Cut.COLUMN, saved=h,
+             rows=1.0 + remembered * 2 * kv / (heads + 2 * kv)),
     ]
     if model.relative_projection:
         projections.append(Gemm(name="relative positions", k=h, n=heads * d, cut=Cut.COLUMN))
@@ -152,7 +158,8 @@ def attention_operators(
     return (
         *projections,
         Attention(name="attention", heads=heads, kv_heads=kv, qk_dim=d, v_dim=d, causal=causal,
-                  window=model.sliding_window if windowed else None),
+                  window=model.sliding_window if windowed else None,
+                  memory_ratio=remembered, relative=model.relative_projection and remembered > 0),
         Gemm(name="attention out", k=heads * d, n=h, cut=Cut.ROW, saved=heads * d),
         _residual(model, "attention residual"),
     )  # fmt: skip
@@ -223,13 +230,13 @@ def expert_operators(model: Transformer) -> tuple[Operator, ...]:
         _norm(model, "ffn norm"),
         Gemm(name="router", k=h, n=experts.count, saved=h),
         *narrowing,
-        Elementwise(name="permute", moved=2.0 * active * inside, region=Region.SEQUENCE, kernels=EXPERT_LAUNCHES, backward_moved=1.0,
+        Elementwise(name="permute", moved=PERMUTE_PASSES * active * inside, region=Region.SEQUENCE, kernels=EXPERT_LAUNCHES, backward_moved=1.0,
                     saved_bytes=_HALF * active * inside),
         ExpertGemm(name="expert up", k=inside, n=up, experts=experts.count, active=active),
         Elementwise(name="expert activation", moved=float(active * (up + width)), region=Region.SEQUENCE,
                     saved_bytes=_HALF * active * up),
         ExpertGemm(name="expert down", k=width, n=inside, experts=experts.count, active=active, saved=float(width)),
-        Elementwise(name="unpermute", moved=2.0 * active * inside, region=Region.SEQUENCE, kernels=EXPERT_LAUNCHES, backward_moved=1.0),
+        Elementwise(name="unpermute", moved=PERMUTE_PASSES * active * inside, region=Region.SEQUENCE, kernels=EXPERT_LAUNCHES, backward_moved=1.0),
         *shared,
         _residual(model, "ffn residual"),
     )  # fmt: skip
@@ -302,9 +309,10 @@ def head_operators(model: Transformer) -> tuple[Operator, ...]:
     norm = (_norm(model, "final norm"),) if model.final_norm else ()
     if not model.vocab or not model.head:
         return norm
+    columns = model.vocab_met or model.vocab
     return (
         *norm,
-        Gemm(name="vocabulary", k=model.hidden, n=model.vocab, cut=Cut.COLUMN, saved=model.hidden),
-        Elementwise(name="cross entropy", moved=6.0 * model.vocab, region=Region.TENSOR, kernels=8,
-                    saved_bytes=3 * _HALF * model.vocab, backward_moved=0.5),
+        Gemm(name="vocabulary", k=model.hidden, n=columns, cut=Cut.COLUMN, saved=model.hidden),
+        Elementwise(name="cross entropy", moved=6.0 * columns, region=Region.TENSOR, kernels=8,
+                    saved_bytes=3 * _HALF * columns, backward_moved=0.5),
     )  # fmt: skip

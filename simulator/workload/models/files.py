@@ -118,6 +118,8 @@ class TransformerText(StrictModel):
     relative_buckets: Amount = 0
     relative_projection: bool = False
     embedding_width: Width | None = None
+    memory_ratio: Annotated[float, Field(ge=0, le=64, strict=False)] = 0.0
+    vocab_met: Amount | None = None
     embedding_parameters: Amount | None = None
     shared_layers: bool = False
     sinks: bool = False

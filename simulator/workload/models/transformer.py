@@ -110,6 +110,8 @@ class Transformer:
     position_rows: int | None = None  # rows of the learned positions where they are not max_seq
     relative_buckets: int = 0  # T5: learned bias per bucket and head, once per stack
     relative_projection: bool = False  # Transformer-XL: each attention also projects the distances (hidden x hidden)
+    memory_ratio: float = 0.0  # Transformer-XL: tokens of earlier segments that each token of a segment also attends to
+    vocab_met: int | None = None  # adaptive softmax: columns of the vocabulary that a token meets on average
     embedding_width: int | None = None  # factorised embedding (ALBERT, OPT-350m)
     embedding_parameters: int | None = None  # adaptive embeddings: their count, where it is not vocab * width
     shared_layers: bool = False  # ALBERT: one set of weights for all layers
