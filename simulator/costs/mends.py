@@ -134,7 +134,8 @@ def _more_servers(feed: Feed, factor: float) -> Candidate:
 def _requests(feed: Feed, now: StallAccount) -> Iterator[Candidate]:
     packed = math.ceil(feed.sample.per_request * _needed(now) / now.rates["requests"])
     sample = replace(feed.sample, per_request=float(packed))
-    yield "layout", f"{packed} samples with each request: pack files, or read packed files through", replace(feed, sample=sample)
+    text = f"{packed} samples with each request: pack files, or read packed files through"
+    yield "layout", text, replace(feed, sample=sample)
     yield from _caching(feed, now)
     yield _more_servers(feed, _needed(now) / now.rates["requests"])
 
