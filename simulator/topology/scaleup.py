@@ -89,7 +89,7 @@ def scale_up(node: Node, device: Device, count: int, fabric: Fabric, links: Mapp
 
 
 def _wire(shape: str, devices: int, bandwidth: float, latency: float, link: Link | None, fabric: Fabric) -> Wiring:
-    name = (link.family if link else shape).lower().replace("tpu ", "").replace(" ", "-")
+    name = (link.family if link else shape).lower().rpartition("/")[2].replace("tpu ", "").replace(" ", "-")
     direct = shape in _TORUS_AXES or shape.endswith("mesh")
     ends = Ends(
         runs=(Run(devices, bandwidth, 1),),

@@ -26,8 +26,8 @@ def tiers_seen(
 ) -> tuple[Tier, ...]:
     """Return the tiers that the devices of one group see, innermost first.
 
-    A tier that adds no device to the one further in is left out. Spans nest: where the domain of a switch is no whole
-    number of scale-up domains, it is counted as the whole ones in it.
+    A tier that adds no device to the one further in is left out (a lone device keeps its own). Spans nest: where the
+    domain of a switch is no whole number of scale-up domains, it is counted as the whole ones in it.
     """
     node, device, _ = groups[group]
     number, site = next((number, site) for number, site in enumerate(sites) if group in site.groups)
@@ -36,9 +36,9 @@ def tiers_seen(
     port = ports[group]
     between = _between_nodes(node, device, site, here, port) if port is not None else iter(())
     for tier in (*_inside(node, device, scale_up), *between):
-        reached = found[-1].span if found else 0
-        span = tier.span if tier.span >= here or not reached else tier.span // reached * reached
-        if span > reached:
+        reached = found[-1].span if found else 1
+        span = tier.span if tier.span >= here else tier.span // reached * reached
+        if span > reached or here == 1:
             found.append(replace(tier, span=span))
     if wan is not None:
         total = sum(devices_per_node(kind) * count for kind, _, count in groups)
@@ -95,7 +95,7 @@ def _between_nodes(node: Node, device: Device, site: Site, here: int, ports: Ada
     assert wiring is not None
     own, limit = devices_per_node(node), device.host_bandwidth or math.inf
     alone = ports.bandwidth / ports.count * max(1, ports.count // own)  # the adapters that one device drives
-    levels, pair, uniform = wiring.levels(), wiring.pair_limit, wiring.uniform_limit()
+    levels, pair, uniform = wiring.levels(ports.bandwidth), wiring.pair_limit, wiring.uniform_limit()
     for level in levels:
         share = min(level.bandwidth, ports.bandwidth) / own
         yield Tier(

@@ -125,8 +125,12 @@ class Wiring(ABC):
     ends: Ends
 
     @abstractmethod
-    def levels(self) -> tuple[Level, ...]:
-        """Return the nested domains, innermost first; the last one spans all ends."""
+    def levels(self, bandwidth: float | None = None) -> tuple[Level, ...]:
+        """Return the nested domains, innermost first; the last one spans all ends.
+
+        Args:
+            bandwidth: bytes/s of the end that looks; by default of the slowest.
+        """
 
     @abstractmethod
     def bisection(self) -> float:

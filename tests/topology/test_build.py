@@ -151,3 +151,16 @@ def test_the_number_of_adapters_that_no_source_gives_is_an_assumption_that_is_to
 def test_what_cannot_be_built_says_what_is_needed(build, error, words):
     with pytest.raises(error, match=words):
         build()
+
+
+def test_nodes_of_different_adapters_on_one_switch_keep_their_own_rates():
+    slow = node("slow", nics=1, nic_bandwidth=8 * GB)
+    both = build_cluster(nodes=[(node(), device(), 4), (slow, device(), 4)], fabric=Fabric(), links=LINKS)
+    assert both.tiers_of(0)[-1].bandwidth == 25 * GB
+    assert both.tiers_of(1)[-1].bandwidth == 1 * GB
+    assert both.tiers[-1].bandwidth == 1 * GB
+
+
+def test_leaves_are_filled_evenly_so_that_domains_nest():
+    tiers = cluster(128, oversubscription=2.0).tiers  # 5 boxes would fit on a leaf, and 4 divide 128
+    assert [tier.span for tier in tiers] == [8, 32, 1024]

@@ -56,8 +56,9 @@ class Clos(Wiring):
         ratio = math.prod(level.oversubscription for level in self.stages[: stage + 1])
         return self.span(stage) * self.ends.fastest / ratio
 
-    def levels(self) -> tuple[Level, ...]:
-        found, share, port = [], self.ends.bandwidth, self.ends.bandwidth
+    def levels(self, bandwidth: float | None = None) -> tuple[Level, ...]:
+        share = port = self.ends.bandwidth if bandwidth is None else bandwidth
+        found = []
         for stage, level in enumerate(self.stages):
             latency = 2 * self.ends.latency + (2 * stage + 1) * self.ends.switch_latency
             found.append(Level(level.name, min(self.span(stage), self.ends.count), share, port, latency))

@@ -30,7 +30,7 @@ class Direct(Wiring):
     def next_end(self, source: int, target: int, pick: int) -> int:
         """Return the neighbour of ``source`` on a shortest path to ``target``."""
 
-    def levels(self) -> tuple[Level, ...]:
+    def levels(self, bandwidth: float | None = None) -> tuple[Level, ...]:
         share = self.share()
         return (Level(self.ends.name or self.shape, self.ends.count, share, share, self.ends.latency),)
 

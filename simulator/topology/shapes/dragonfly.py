@@ -44,17 +44,18 @@ class Dragonfly(Wiring):
         """Bytes/s per direction of one link between routers."""
         return self.ends.fastest / self.ends.ports
 
-    def levels(self) -> tuple[Level, ...]:
-        end, switch, share, count = self.ends.latency, self.ends.switch_latency, self.ends.bandwidth, self.ends.count
+    def levels(self, bandwidth: float | None = None) -> tuple[Level, ...]:
+        end, switch, count = self.ends.latency, self.ends.switch_latency, self.ends.count
+        share = own = self.ends.bandwidth if bandwidth is None else bandwidth
         found = [Level("router", min(self.hosts, count), share, share, 2 * end + switch)]
         if count > self.hosts:
             share = min(share, (self.routers - 1) * self.rate / self.hosts)
             span = min(self.hosts * self.routers, count)
-            found.append(Level("group", span, share, min(self.ends.bandwidth, self.rate), 2 * end + 2 * switch))
+            found.append(Level("group", span, share, min(own, self.rate), 2 * end + 2 * switch))
         if self.groups > 1:
             out = self.trunk * (self.groups - 1) * self.rate
             share = min(share, out / (self.hosts * self.routers))
-            port = min(self.ends.bandwidth, self.trunk * self.rate)
+            port = min(own, self.trunk * self.rate)
             found.append(Level("global", count, min(share, port), port, 2 * end + 4 * switch))
         return tuple(
             level if level.port >= level.bandwidth else level._replace(port=level.bandwidth) for level in found

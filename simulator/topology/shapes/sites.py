@@ -29,7 +29,7 @@ class Sites(Direct):
         """Return the bytes/s that a site sends over all its links."""
         return sum(link.throughput for one, other, link in self.joined if site in (one, other))
 
-    def levels(self) -> tuple[Level, ...]:
+    def levels(self, bandwidth: float | None = None) -> tuple[Level, ...]:
         """Return one level: the site that sends least, the one that sends most, the latency of the longest path."""
         count = self.ends.count
         share = min(self.egress(site) for site in range(count))
