@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 def described(*names: str, metavar: str, help: str) -> Any:  # noqa: A002  (typer's word)
+    """Return an option whose help shows what to write and hides the default."""
     return typer.Option(*names, metavar=metavar, help=help, show_default=False)
 
 

@@ -13,6 +13,7 @@ from simulator.costs.collectives import (
     bus_factor,
     collective_cost,
     collective_time,
+    fabrics_of,
     load_fabrics,
     lower_bound,
     reach,
@@ -20,6 +21,7 @@ from simulator.costs.collectives import (
 )
 from simulator.costs.collectives.algorithms import OPERATIONS
 from simulator.foundation.errors import InputError, UnknownName
+from simulator.profiles.catalogue import load_catalogue
 from simulator.topology.tiers import Tier, Torus
 
 LATENCY, RATE, SIZE = 2e-6, 50e9, 64e6
@@ -190,6 +192,18 @@ def test_every_constant_of_every_class_is_explained_and_has_an_origin():
             assert fabric.origin(constant) in ("fitted", "assumed")
     assert table["nvlink3"].origin("launch") == "fitted"
     assert table["ici"].origin("launch") == "assumed"
+
+
+def test_every_link_that_joins_devices_or_nodes_has_a_class():
+    table = load_fabrics()
+    joining = [link.name for link in load_catalogue().links.values() if link.kind in ("device-link", "nic", "host-bus")]
+    assert [name for name in joining if name not in table] == []
+
+
+def test_a_tier_without_a_named_link_is_taken_like_the_commonest_network_and_says_so():
+    (fabric,) = fabrics_of([Tier(name="leaf", span=8, bandwidth=RATE, port_bandwidth=RATE, latency=LATENCY)])
+    assert fabric.name == "unnamed"
+    assert fabric.origin("link_fraction") == "assumed"
 
 
 def test_a_class_that_inherits_follows_a_change_of_its_parent():

@@ -65,13 +65,13 @@ class Reach:
 
 
 def fabrics_of(tiers: Sequence[Tier]) -> tuple[Fabric, ...]:
-    """Return the class of fabric of each tier: by its link profile, or by the tier's own name.
+    """Return the class of fabric of each tier: by its link profile, by its name (``pcie``, ``wan``), else ``unnamed``.
 
     Raises:
         UnknownName: the link of a tier belongs to no class of the shipped table.
     """
     table = load_fabrics()
-    return tuple(table[tier.link or tier.name] for tier in tiers)
+    return tuple(table[tier.link or (tier.name if tier.name in table else "unnamed")] for tier in tiers)
 
 
 def reach(
