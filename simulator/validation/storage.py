@@ -93,20 +93,20 @@ def predict_storage_row(row: Mapping[str, str], catalogue: Catalogue) -> Predict
 
 def emulated_by(row: Mapping[str, str]) -> Emulated | None:
     """Return the step that a row's accelerators emulate; None if the row does not name one that is known."""
-    found = _EMULATES.search(row["notes"])
+    found = _EMULATES.search(row.get("notes", ""))
     return EMULATED.get((row["op"].removeprefix("mlperf_storage_"), found[1])) if found else None
 
 
 def path_bandwidth(row: Mapping[str, str], catalogue: Catalogue) -> float | None:
     """Return B/s that the drive or links named by the system can carry; None if its name says too little."""
     drive = drive_bandwidth(row, catalogue)
-    return _links_bandwidth(row["system"]) if drive is None else drive
+    return _links_bandwidth(row.get("system", "")) if drive is None else drive
 
 
 def drive_bandwidth(row: Mapping[str, str], catalogue: Catalogue) -> float | None:
     """Return B/s of the drive that the system's name names, by its data sheet; None if it names none that is known."""
     for mark, product in _PRODUCTS:
-        if mark in row["system"]:
+        if mark in row.get("system", ""):
             return catalogue.storage[product].require("read_bandwidth")
     return None
 
@@ -137,8 +137,8 @@ def _mlperf(row: Mapping[str, str], catalogue: Catalogue) -> Prediction:
 
 
 def _ffcv(row: Mapping[str, str], catalogue: Catalogue) -> Prediction:
-    threads, stored = _THREADS.search(row["system"]), _STORED.search(row["notes"])
-    if threads is None or stored is None or row["link"] not in ("RAM", "EBS"):
+    threads, stored = _THREADS.search(row.get("system", "")), _STORED.search(row.get("notes", ""))
+    if threads is None or stored is None or row.get("link", "") not in ("RAM", "EBS"):
         return Prediction.missing("threads, stored image or source of the data are not printed.")
     pixels = _scaled(int(stored[1]))
     raw = stored[2] == "RAW"
@@ -148,9 +148,9 @@ def _ffcv(row: Mapping[str, str], catalogue: Catalogue) -> Prediction:
     cores = float(threads[1])
     loader = Loader(workers=int(cores), cores=cores, in_flight=1)
     volume = catalogue.storage["aws-ebs-gp3"].require("read_bandwidth")
-    disk = StorageSystem(read_bandwidth=volume) if row["link"] == "EBS" else StorageSystem()
+    disk = StorageSystem(read_bandwidth=volume) if row.get("link", "") == "EBS" else StorageSystem()
     rate = min(stage_rates(sample, loader, disk, devices=1).values())
-    return Prediction(rate, "assumed" if row["link"] == "EBS" else "calibrated", "")
+    return Prediction(rate, "assumed" if row.get("link", "") == "EBS" else "calibrated", "")
 
 
 def _scaled(longest: int) -> float:
@@ -160,6 +160,6 @@ def _scaled(longest: int) -> float:
 
 
 def _why_not_azure(row: Mapping[str, str]) -> str:
-    if "Bandwidth -" in row["notes"]:
+    if "Bandwidth -" in row.get("notes", ""):
         return "the test measures memory bandwidth, but the figure is that of an idle disk counter."
     return "the value is one or two steps of a counter of whole MiB/s, with a tenth of the samples at zero: no rate."

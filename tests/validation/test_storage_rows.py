@@ -73,6 +73,13 @@ def test_a_row_that_cannot_be_predicted_says_why(changes, reason):
     assert reason in found.reason
 
 
+def test_a_table_without_notes_gives_reasons_and_no_crash():
+    for operation in ("mlperf_storage_unet3d", "data_loading_imagenet"):
+        bare = {"id": "n", "op": operation, "source_group": "ffcv", "n_accel": "1"}
+        assert "not printed" in predict_storage_row(bare, CATALOGUE).reason or operation.startswith("mlperf")
+        assert predict_storage_row(bare, CATALOGUE).value is None
+
+
 @pytest.mark.parametrize(("text", "value"), [
     ("75", 75.0), ("up to 15", 15.0), ("3-4", 3.5), ("48 -> 12", 4.0), ("85 fetched instead of 65", 85.0),
     ("none", None),
