@@ -29,12 +29,17 @@ def jit_apart(function: F) -> F:
     return _compiled(function, forceinline=False)
 
 
-def _compiled(function: F, *, forceinline: bool) -> F:
+def jit_allocating(function: F) -> F:
+    """Return the function compiled with numba's memory management, or as it is: for what makes arrays of its own."""
+    return _compiled(function, forceinline=False, allocating=True)
+
+
+def _compiled(function: F, *, forceinline: bool, allocating: bool = False) -> F:
     if not COMPILED:
         return function
     import numba
 
-    options: dict[str, bool] = {"cache": True, "nogil": True, "_nrt": False, "forceinline": forceinline}
+    options: dict[str, bool] = {"cache": True, "nogil": True, "_nrt": allocating, "forceinline": forceinline}
     compile_with: Callable[..., Callable[[F], F]] = numba.njit
     return compile_with(**options)(function)
 

@@ -183,7 +183,7 @@ class Replica:
             device += s.per_context * sum(q.context + 1 for q in decoders)
         if tokens:
             device += s.prefill_fixed + pairs * s.per_pair
-        host = s.host + s.host_seq * (len(decoders) + (1 if tokens else 0))
+        host = s.host + s.host_seq * (len(decoders) + (1 if tokens else 0)) + (s.host_prompt if tokens else 0)
         self.busy_until = t + swapping + max(host, device)
 
     def admit(self, q, t, context):
@@ -227,6 +227,7 @@ class Settings:
     prefill_fixed: int
     host: int
     host_seq: int
+    host_prompt: int
     blocks: int
     block_size: int
     max_seqs: int

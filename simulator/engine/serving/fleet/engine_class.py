@@ -17,6 +17,7 @@ from simulator.engine.serving.fleet.layout import (
     GROUP,
     HOST_FIXED,
     HOST_PER_SEQ,
+    HOST_PROMPT,
     LINK_LATENCY,
     LINK_TICKS,
     MAX_SEQS,
@@ -46,6 +47,7 @@ class StepTimes:
     per_pair: float
     prefill_fixed: float = 0.0
     host_fixed: float = 0.0
+    host_fixed_prompt: float = 0.0  # of an iteration that holds prompt tokens
     host_per_sequence: float = 0.0
 
 
@@ -101,6 +103,7 @@ class EngineClass:
         row[DECODE_CONTEXT], row[PREFILL_PAIR] = to_ticks(times.per_context), to_ticks(times.per_pair / 2)
         row[PREFILL_FIXED] = to_ticks(times.prefill_fixed)
         row[HOST_FIXED], row[HOST_PER_SEQ] = to_ticks(times.host_fixed), to_ticks(times.host_per_sequence)
+        row[HOST_PROMPT] = max(0, to_ticks(times.host_fixed_prompt) - row[HOST_FIXED])
         row[LINK_TICKS], row[LINK_LATENCY] = to_ticks(self.link_seconds_per_token), to_ticks(self.link_latency)
         row[GROUP] = self.prefix_block_tokens // self.block_size
         row[PREFIX_SLOTS] = self.blocks // row[GROUP] if row[GROUP] else 0

@@ -81,7 +81,8 @@ LINK_TICKS: Final = 14  # ticks per token of cache sent to another replica
 LINK_LATENCY: Final = 15
 GROUP: Final = 16  # KV blocks in one prefix block
 PREFIX_SLOTS: Final = 17  # prefix blocks a replica can remember; 0: no prefix cache
-ENGINE_COLUMNS: Final = 18
+HOST_PROMPT: Final = 18  # what the host's time is longer in a step that holds prompt tokens
+ENGINE_COLUMNS: Final = 19
 
 # columns of ``world``
 NEXT: Final = 0  # next arrival

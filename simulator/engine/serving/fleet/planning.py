@@ -26,6 +26,7 @@ from simulator.engine.serving.fleet.layout import (
     GROUP,
     HOST_FIXED,
     HOST_PER_SEQ,
+    HOST_PROMPT,
     IDLE,
     ITERATION,
     JOINING,
@@ -259,7 +260,7 @@ def plan(f: Fleet, r: int, time: int) -> None:
             running = 0
         device = dense_ticks(f, e, running + tokens) + engine[PREFILL_FIXED] + pairs * engine[PREFILL_PAIR]
         device += engine[DECODE_CONTEXT] * (row[CONTEXT] + running) if running > 0 else 0
-        step = max(host_ticks(f, e, running + 1), device)
+        step = max(host_ticks(f, e, running + 1) + engine[HOST_PROMPT], device)
         row[MODE], row[START], row[STEPS] = PREFILL, time + swapping, 1
         row[PREFILLED] += tokens
         if not mixed:

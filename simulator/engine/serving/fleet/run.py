@@ -17,6 +17,7 @@ from simulator.engine.serving.fleet.build import Replicas, Rules, build_fleet
 from simulator.engine.serving.fleet.heaps import arrive_later, schedule
 from simulator.engine.serving.fleet.life import context_of, leave_running, lose
 from simulator.engine.serving.fleet.memory import give_memory
+from simulator.engine.serving.fleet.outcome import FleetOutcome
 from simulator.foundation.errors import InputError
 from simulator.workload.requests import Requests
 
@@ -62,6 +63,10 @@ class FleetRun:
     def done(self) -> bool:
         """Whether no request is left to settle."""
         return self.settled == len(self.fleet.times)
+
+    def result(self) -> FleetOutcome:
+        """Return what the run shows so far."""
+        return FleetOutcome(self.fleet)
 
     def advance(self, until_s: float, *, progress: Callable[[int], None] | None = None) -> None:
         """Run every event up to and at ``until_s``; ``progress`` is told now and then how many requests are settled."""

@@ -87,7 +87,7 @@ def _serve(
             head += 1
         if tokens:
             device = dense[tokens] if tokens <= last else dense[last] + (tokens - last) * slope
-            step = max(host + host_seq, device + fixed + pairs * per_pair)
+            step = max(host + host_seq + engine[at.HOST_PROMPT], device + fixed + pairs * per_pair)
             now, busy, steps_done, prefilled = now + step, busy + step, steps_done + 1, prefilled + tokens
             for i in range(begin, head):
                 k = served[i]

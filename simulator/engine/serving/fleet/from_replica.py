@@ -1,0 +1,93 @@
+"""From a replica's closed forms to what the kernel needs: a table of step times and a cache in blocks."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from simulator.costs.serving.capacity import memory_of, token_bytes
+from simulator.costs.serving.iteration import (
+    Replica,
+    context_seconds,
+    dense_seconds,
+    host_seconds,
+    pair_seconds,
+)
+from simulator.engine.serving.fleet.engine_class import EngineClass, StepTimes
+
+#: tokens per iteration at which the closed form is evaluated exactly; between them it is interpolated
+_EXACT_UP_TO: Final = 64
+_POINTS: Final = 96
+
+
+def step_times(replica: Replica, *, typical_prompt: float, typical_context: float) -> StepTimes:
+    """Return the seconds of an iteration by tokens, up to the engine's budget.
+
+    Args:
+        replica: the model on its devices.
+        typical_prompt: tokens of a usual prompt, at which attention's share is taken.
+        typical_context: tokens of a usual running request, at which windows cut.
+    """
+    last = max(replica.engine.max_num_batched_tokens, replica.engine.max_num_seqs, _EXACT_UP_TO * 2)
+    last = min(last, 65_536)
+    points = np.unique(
+        np.concatenate([np.arange(1, _EXACT_UP_TO + 1), np.geomspace(_EXACT_UP_TO, last, _POINTS).round()])
+    ).astype(float)
+    engine = replica.engine
+    host = host_seconds(replica, prompts=False)
+    serial = 0.0 if engine.overlapped else host
+    dense = np.interp(np.arange(last + 1), points, dense_seconds(replica, points)) + serial
+    with_prompts = max(0.0, host_seconds(replica, prompts=True) - host)
+    return StepTimes(
+        dense=tuple(dense.tolist()),
+        per_context=context_seconds(replica, typical=typical_context),
+        per_pair=pair_seconds(replica, typical=max(typical_prompt, 1.0)),
+        prefill_fixed=engine.prompt_s + (0.0 if engine.overlapped else with_prompts),
+        host_fixed=host if engine.overlapped else 0.0,
+        host_fixed_prompt=host + with_prompts if engine.overlapped else 0.0,
+        host_per_sequence=engine.host_per_sequence_s,
+    )
+
+
+def engine_class_of(
+    replica: Replica,
+    *,
+    typical_prompt: float,
+    typical_output: float,
+    block_size: int = 16,
+    cache_tokens: int | None = None,
+    max_num_seqs: int | None = None,
+    max_num_batched_tokens: int | None = None,
+    prefix_block_tokens: int = 0,
+    preemption: str | None = None,
+    decode_first: bool | None = None,
+    chunked_prefill: bool = True,
+    memory_fraction: float | None = None,
+    link_bandwidth: float | None = None,
+    link_latency: float = 0.0,
+    swap_bandwidth: float | None = None,
+) -> EngineClass:
+    """Return the kernel's engine class of a replica; what is None is the engine's habit.
+
+    Raises:
+        Infeasible: the weights leave no room for a cache.
+    """
+    engine = replica.engine
+    held = memory_of(replica, memory_fraction=memory_fraction).cache_tokens if cache_tokens is None else cache_tokens
+    each = token_bytes(replica) * replica.layout.tp * replica.layout.pp
+    times = step_times(replica, typical_prompt=typical_prompt, typical_context=typical_prompt + typical_output / 2)
+    return EngineClass(
+        times=times,
+        blocks=max(held // block_size, 0),
+        block_size=block_size,
+        max_num_seqs=max_num_seqs or engine.max_num_seqs,
+        max_num_batched_tokens=max_num_batched_tokens or engine.max_num_batched_tokens,
+        chunked_prefill=chunked_prefill,
+        decode_first=engine.decode_first if decode_first is None else decode_first,
+        preemption=preemption or ("never" if engine.reserves else "recompute"),
+        swap_seconds_per_token=each / swap_bandwidth if swap_bandwidth else 0.0,
+        prefix_block_tokens=prefix_block_tokens,
+        link_seconds_per_token=each / link_bandwidth if link_bandwidth else 0.0,
+        link_latency=link_latency,
+    )

@@ -1,0 +1,1 @@
+"""Servers that do not work token by token: queues, batches, shared processors, many models on a device."""
