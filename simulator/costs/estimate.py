@@ -20,7 +20,7 @@ from simulator.mapping.plan import SCHEDULES, PlanTable
 Floats = NDArray[np.float64]
 
 #: spread of equal nodes' step times: identical machines differ by 2 to 3 % (docs/models.md), half of it within a step
-NODE_SPREAD: Final = 0.0073
+NODE_SPREAD: Final = 0.0041
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -93,7 +93,7 @@ def block_passes(block: LocalBlock, program: Program, machine: Machine, framewor
     """Return the work of one block of a program for one micro-batch."""
     forward = backward = attention = Work.none(len(program.local))
     for operator in block.operators:
-        ahead, back = _operator_work(operator, machine, framework, len(program.local))
+        ahead, back = _operator_work(operator, program, machine, framework)
         forward, backward = forward.add(ahead), backward.add(back)
         if isinstance(operator, LocalAttention) and framework.attention == "unfused":
             attention = attention.add(ahead)
@@ -102,19 +102,23 @@ def block_passes(block: LocalBlock, program: Program, machine: Machine, framewor
         forward, backward = forward.add(ahead), backward.add(back)
     held = block.parameters + block.expert_parameters
     # adding a micro-batch's weight gradients to the accumulated ones reads and writes each of them
-    backward = backward.plus(elementwise=2.0 * framework.gradient_bytes * held / machine.stream)
+    accumulated = 2.0 * framework.gradient_bytes * held * program.job.trained_share
+    backward = backward.plus(elementwise=accumulated / machine.stream)
     return Passes(forward=forward, backward=backward, attention=attention)
 
 
-def _operator_work(operator: LocalOperator, machine: Machine, framework: Framework, count: int) -> tuple[Work, Work]:
-    none = Work.none(count)
+def _operator_work(
+    operator: LocalOperator, program: Program, machine: Machine, framework: Framework
+) -> tuple[Work, Work]:
+    none = Work.none(len(program.local))
     match operator:
         case LocalProduct():
             inputs, weights = backward_times(operator, machine)
             ahead, back = PRODUCT_KERNELS
             cast, cast_back = cast_times(operator, machine)
+            trained = program.job.trained_share if operator.weight else 1.0  # frozen weights have no gradient
             return (none.plus(products=forward_time(operator, machine), elementwise=cast, kernels=ahead),
-                    none.plus(products=inputs + weights, elementwise=cast_back, kernels=back))  # fmt: skip
+                    none.plus(products=inputs + weights * trained, elementwise=cast_back, kernels=back))  # fmt: skip
         case LocalAttention():
             kernel = framework.attention
             ahead, back = UNFUSED_KERNELS if kernel == "unfused" else FUSED_KERNELS

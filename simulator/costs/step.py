@@ -24,8 +24,8 @@ Floats = NDArray[np.float64]
 
 #: share of a backward pass beside which gradients can be exchanged: the first layer's gradients come last
 HIDEABLE: Final = 0.9
-#: share of a hidden exchange that still costs time: its kernels take compute units and memory bandwidth
-CONTENTION: Final = 0.2
+#: how much an exchange slows work beside it, over its own length: its kernels take compute units and bandwidth
+CONTENTION: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,8 +122,9 @@ def _layer_times(
 
 
 def beside(exchange: Floats, work: Floats) -> Floats:
-    """Return the seconds that an exchange adds to work it runs beside: what outlasts it, and what it takes from it."""
-    return np.maximum(exchange - work, 0.0) + CONTENTION * np.minimum(exchange, work)
+    """Return the seconds that an exchange adds to work it runs beside: it slows the work down, and may outlast it."""
+    slowed = work + CONTENTION * np.minimum(exchange, work)
+    return np.maximum(exchange, slowed) - work
 
 
 def _edges(program: Program, first: Floats, last: Floats) -> Floats:
