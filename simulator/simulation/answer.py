@@ -47,7 +47,7 @@ def training_result(
         hardware=Hardware(
             cluster=scenario.cluster.name, device=setting.device.name, devices=setting.devices, nodes=setting.nodes,
             devices_per_node=setting.devices_per_node, framework=setting.framework.name,
-        ),  # fmt: skip
+        ),
         job=workload.job,
         plan=plan,
         label="assumed" if "assumed" in sources.values() else "calibrated",
@@ -62,7 +62,7 @@ def training_result(
         classes=classes,
         assumptions=setting.assumptions,
         trace=trace,
-    )  # fmt: skip
+    )
 
 
 def resources_of(scenario: Scenario, setting: Setting) -> Resources:

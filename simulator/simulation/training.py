@@ -47,8 +47,8 @@ def _decided(scenario: Scenario, workload: TrainWorkload, plan: Plan | None) -> 
     plan = plan or workload.plan
     if plan is None:
         raise InputError(
-            f"workload {workload.id!r} is undecided (parallelism: auto). Let `rackcast plan {scenario.path}` choose, or "
-            "write the degrees, as in 'parallelism: {tp: 8, pp: 8}' with 'batch: {micro: 1}'."
+            f"workload {workload.id!r} is undecided (parallelism: auto). Let `rackcast plan {scenario.path}` choose, "
+            "or write the degrees, as in 'parallelism: {tp: 8, pp: 8}' with 'batch: {micro: 1}'."
         )
     if plan.ranks != scenario.devices:
         raise InputError(f"the plan needs {plan.ranks} devices; the cluster has {scenario.devices}.")

@@ -1,0 +1,61 @@
+"""What a kind of workload hands to ``rackcast run`` to be shown: facts, tables, pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Rows under headings that carry their units."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[object]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The answer for one workload.
+
+    Attributes:
+        summary: in a line or two.
+        facts: the JSON document.
+        tables: by name, the first of them is what ``--csv`` prints; all are written as CSV files.
+        draw: writes pictures and traces into a folder and returns their paths.
+        explanation: in sentences, for ``rackcast explain``.
+        missed: limits that are missed, one sentence each.
+    """
+
+    summary: str
+    facts: Mapping[str, Any]
+    tables: Mapping[str, Table]
+    draw: Callable[[Path], list[Path]]
+    explanation: str = ""
+    missed: tuple[str, ...] = field(default=())
+
+
+#: class of workload -> the module whose function ``answer(scenario, workload)`` runs it
+ANSWERS: dict[str, str] = {
+    "TrainWorkload": "simulator.cli.run_train",
+    "DataWorkload": "simulator.cli.run_data",
+    "BatchInferWorkload": "simulator.cli.run_data",
+}
+
+
+def answer_for(file: Path, overrides: list[str], workload: str | None) -> Answer:
+    """Load a scenario, run one of its workloads and return the answer; raises :class:`RackcastError`."""
+    import importlib
+
+    from simulator.foundation.errors import InputError
+    from simulator.scenario import load_scenario
+    from simulator.simulation import chosen_workload
+
+    scenario = load_scenario(file, overrides)
+    chosen = chosen_workload(scenario, workload)
+    if type(chosen).__name__ not in ANSWERS:
+        raise InputError(f"{file}: workload {chosen.id!r} is of a kind that `rackcast run` cannot play.")
+    found: Answer = importlib.import_module(ANSWERS[type(chosen).__name__]).answer(scenario, chosen)
+    return found
