@@ -29,7 +29,6 @@ _NEEDS: Final = {
     "too_long": "it takes at most {max_length}",
     "string_too_long": "it takes at most {max_length} characters",
     "string_too_short": "it needs at least {min_length} characters",
-    "union_tag_not_found": "it needs a key {discriminator}",
 }
 
 
@@ -42,14 +41,18 @@ def problem_from(model: type[BaseModel], document: Document, item: Any) -> Input
         item: an entry of ``ValidationError.errors()``.
     """
     location, kind, context = item["loc"], item["type"], item.get("ctx", {})
-    place = document.place(_in_file(document.data, location))
+    path = _in_file(document.data, location)
+    if kind.startswith("union_tag") and not context["discriminator"].endswith("()"):
+        path = (*path, context["discriminator"].strip("'"))  # the key that tells the kinds apart
+    place = document.place(path)
     if kind == "extra_forbidden":
         return InputError(f"unknown key.{suggestion(str(location[-1]), _fields_at(model, location[:-1]))}", place=place)
-    if kind == "missing":
+    if kind in ("missing", "union_tag_not_found"):
         return InputError("this key is needed.", place=place)
     if kind == "value_error":
         return InputError(str(item["msg"]).removeprefix("Value error, "), place=place)
-    return InputError(f"found {_shown(item.get('input'))}; {_need(model, location, kind, context, item)}", place=place)
+    found = context["tag"] if kind == "union_tag_invalid" else item.get("input")
+    return InputError(f"found {_shown(found)}; {_need(model, location, kind, context, item)}", place=place)
 
 
 def _need(model: type[BaseModel], location: tuple[str | int, ...], kind: str, context: Any, item: Any) -> str:
@@ -58,8 +61,7 @@ def _need(model: type[BaseModel], location: tuple[str | int, ...], kind: str, co
     if kind in ("literal_error", "enum"):
         return f"write {context['expected']}.{_near(item['input'], str(context['expected']))}"
     if kind == "union_tag_invalid":
-        tags = context["expected_tags"]
-        return f"its {context['discriminator']} {context['tag']!r} is none of {tags}.{_near(context['tag'], tags)}"
+        return f"it is none of {context['expected_tags']}.{_near(context['tag'], context['expected_tags'])}"
     if kind == "string_pattern_mismatch" and context["pattern"] == NAME_PATTERN:
         return "a name is made of letters, digits and . _ + -, without blanks, and starts with a letter or digit."
     if kind in _NEEDS:

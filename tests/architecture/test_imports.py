@@ -40,7 +40,7 @@ HOMES = {
         "profiles",
         "workload.models",
         "scenario",
-        "costs.collectives.fabric",  # the file of its fitted constants
+        "costs",  # files of fitted constants
     ),
     "ruamel": ("foundation", "profiles", "workload.models", "scenario"),
     "typer": ("cli",),

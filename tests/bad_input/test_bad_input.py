@@ -1,9 +1,4 @@
-"""Every broken file gets one line per problem, with place, cause and mend, and exit code 2 or 3; never a traceback.
-
-The files beside this one begin with what they must be answered with: ``# exit 2``, then one comment per line of stderr.
-``FILE`` stands for the path of the file, ``Known: ...`` for a list of names that grows with the catalogue, and of
-several names that may have been meant only the nearest is kept. What does not fit tells bytes, which are ``N GB`` here.
-"""
+"""Every broken file gets one line per problem, with place, cause and mend, and exit code 2 or 3; never a traceback."""
 
 from __future__ import annotations
 
@@ -17,28 +12,9 @@ from pathlib import Path
 import pytest
 
 from simulator.cli import main
+from tests.bad_input.corpus import CASES, HERE, expected, told
 
-HERE = Path(__file__).parent
-CASES = sorted(HERE.glob("*.yaml"))
 PLACED = re.compile(r"(error: )?FILE(:\d+:\d+)?( [^ ]+)?: ")
-
-
-def expected(case: Path) -> tuple[int, list[str]]:
-    """Return the exit code and the lines of stderr that a file says it must be answered with."""
-    lines = []
-    for line in case.read_text(encoding="utf-8").splitlines():
-        if not line.startswith("# "):
-            break
-        lines.append(line.removeprefix("# "))
-    return int(lines[0].removeprefix("exit ")), lines[1:]
-
-
-def told(stderr: str, path: Path) -> list[str]:
-    """Return the lines of stderr, without what differs from place to place and from catalogue to catalogue."""
-    lines = stderr.replace(str(path), "FILE").strip().splitlines()
-    lines = [re.sub(r"Known: .*$", "Known: ...", line) for line in lines]
-    lines = [re.sub(r"[0-9.]+ ([kMGT]?B)\b", r"N \1", line) if " a rank holds " in line else line for line in lines]
-    return [re.sub(r"(Did you mean '[^']*')[^?]*\?", r"\1?", line) for line in lines]
 
 
 def test_the_corpus_is_large_and_fails_in_both_ways() -> None:
