@@ -17,7 +17,7 @@ from simulator.costs.estimate import StepEstimate, estimate
 from simulator.costs.memory import account, usable_memory
 from simulator.costs.network import AnalyticNetwork
 from simulator.costs.step import StepTimes, price
-from simulator.foundation.errors import InputError
+from simulator.foundation.errors import InputError, UnknownName
 from simulator.foundation.units import GIBI, GIGA, TERA
 from simulator.mapping.plan import Plan, PlanTable
 from simulator.mapping.program import Program, lower
@@ -36,8 +36,8 @@ from simulator.workload.models.parameters import count_parameters
 from simulator.workload.models.transformer import Transformer
 from simulator.workload.optimizers import optimizers
 
-#: what a row without an engine, or with one of these names, was run with
-_ENGINES: Final = {"": "pytorch", "nemo": "megatron-bridge", "aws-neuron": "neuron", "horovod": "tensorflow"}
+#: what the engine column holds where a row does not tell one
+_NOT_PRINTED: Final = ("", "several", "not-printed")
 #: the server that a device without a node in its row stands in
 _SERVERS: Final = {
     "nvidia-a100-sxm4-80gb": "dgx-a100-640gb",
@@ -75,7 +75,8 @@ def predict_training_row(row: Mapping[str, str], catalogue: Catalogue) -> Predic
     fits = _fits(row, run)
     metric = row["metric"]
     machine = Machine.of(run.device, run.job.precision)
-    label: Label = "calibrated" if machine.efficiency.origin == "calibrated" else "assumed"
+    known = machine.efficiency.origin == "calibrated" and row.get("engine", "") not in _NOT_PRINTED
+    label: Label = "calibrated" if known else "assumed"
     if row.get("outcome") == "oom":
         return Prediction.missing("the run ended out of memory", fits=fits)
     if metric == "memory_gb":
@@ -166,20 +167,31 @@ def _built(node: str, device: str, count: int, catalogue: Catalogue) -> Cluster:
 
 
 def _framework(row: Mapping[str, str], device: Device) -> Framework:
-    """Return the framework of a row.
+    """Return the framework of a row; where it is not told or not known, the usual one of such a run.
 
     Megatron-LM on Ampere and older is the one of 2021 and 2022. Megatron Bridge launches eagerly unless the notes say
     that graphs of parts, or of the whole iteration, were captured.
     """
     engine = row.get("engine", "")
-    engine = _ENGINES.get(engine, engine)
     if engine == "megatron-lm" and device.architecture in ("Ampere", "Volta"):
         engine = "deepspeed" if row.get("zero_stage") == "3" else "megatron-lm-2021"  # it has no ZeRO-3 of its own
-    if engine == "megatron-bridge":
+    if engine in ("megatron-bridge", "nemo"):
         captured = row.get("notes", "").partition("cuda_graph=")[2]
         whole, parts = captured.startswith("full_iteration"), captured.startswith(("transformer_engine", "local"))
-        engine += "-whole-graph" if whole else "-graphs" if parts else ""
-    return framework_named(engine)
+        engine = "megatron-bridge" + ("-whole-graph" if whole else "-graphs" if parts else "")
+    try:
+        return framework_named(_usual(row, device) if engine in _NOT_PRINTED else engine)
+    except UnknownName:
+        return framework_named(_usual(row, device))
+
+
+def _usual(row: Mapping[str, str], device: Device) -> str:
+    """Return the framework that runs like this one are usually made with."""
+    if device.kind == "tpu":
+        return "maxtext"
+    if _whole(row, "tp", 1) * _whole(row, "pp", 1) > 1:
+        return "megatron-lm"
+    return "pytorch-fsdp" if row.get("zero_stage") == "3" else "pytorch"
 
 
 def _is_one_layer(row: Mapping[str, str]) -> bool:
