@@ -73,7 +73,7 @@ def _plan(count: int, **keys: Any) -> Plan:
 
     others = keys["tp"] * keys["cp"] * keys["pp"]
     if count % others:
-        raise InputError(f"tp*cp*pp = {others} does not divide {count} devices; name a multiple, as in --on X:{others}.")
+        raise InputError(f"tp*cp*pp = {others} does not divide {count} devices; name a multiple, as in X:{others}.")
     return Plan(dp=count // others, **keys)
 
 
