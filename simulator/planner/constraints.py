@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.foundation.registry import Registry
-from simulator.mapping.plan import SCHEDULES, PlanTable
+from simulator.mapping.plan import RECOMPUTE, SCHEDULES, PlanTable
 from simulator.mapping.program import stage_layers
 from simulator.workload.jobs.training import TrainingJob
 from simulator.workload.operators import total_layers
@@ -24,11 +24,20 @@ Marks = Any  # boolean arrays; numpy's stubs give comparisons of them no type of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
-    """What constraints know beside the plan: the job, and how many devices one scale-up domain holds."""
+class Bounds:
+    """What constraints know beside the plan.
+
+    Attributes:
+        job: what is trained.
+        scaleup: the widest TP that is allowed: devices of one scale-up domain, unless TP was chosen by name.
+        fused: whether attention keeps no scores, so that selective recomputation has nothing to repeat.
+        pipelined_sharding: whether gradients and weights may be sharded over the replicas of a pipeline.
+    """
 
     job: TrainingJob
     scaleup: int
+    fused: bool = False
+    pipelined_sharding: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,19 +45,21 @@ class Constraint:
     """A rule with its reason in words; ``holds`` marks the plans that keep it."""
 
     reason: str
-    holds: Callable[[PlanTable, Setting], Marks]
+    holds: Callable[[PlanTable, Bounds], Marks]
 
 
 on_geometry: Final[Registry[Constraint]] = Registry("constraint on a geometry")
 on_options: Final[Registry[Constraint]] = Registry("constraint on options")
 
 #: the order in which constraints are asked; a plan counts as rejected by the first that it breaks
-ORDER: Final = ("heads", "topology", "layers", "batch", "sequence", "experts", "redundant", "schedule", "memory")
+ORDER: Final = (
+    "heads", "topology", "layers", "batch", "sequence", "experts", "redundant", "schedule", "sharding", "memory",
+)  # fmt: skip
 
 REASONS: Final[dict[str, str]] = {"memory": "needs more memory than a device has"}
 
 
-Rule = Callable[[PlanTable, Setting], Marks]
+Rule = Callable[[PlanTable, Bounds], Marks]
 
 
 def _rule(registry: Registry[Constraint], name: str, reason: str) -> Callable[[Rule], Rule]:
@@ -61,22 +72,22 @@ def _rule(registry: Registry[Constraint], name: str, reason: str) -> Callable[[R
 
 
 @_rule(on_geometry, "heads", "tp does not divide heads, key-value heads and feed-forward width")
-def _heads(table: PlanTable, setting: Setting) -> Marks:
+def _heads(table: PlanTable, bounds: Bounds) -> Marks:
     """Key-value heads may also be fewer than the TP ranks, which then hold copies."""
-    model = setting.job.model
+    model = bounds.job.model
     shared = (model.kv_heads % table.tp == 0) | (table.tp % model.kv_heads == 0)
     return (model.heads % table.tp == 0) & shared & (model.ffn % table.tp == 0)
 
 
 @_rule(on_geometry, "topology", "tp is wider than one scale-up domain")
-def _topology(table: PlanTable, setting: Setting) -> Marks:
-    return table.tp <= setting.scaleup
+def _topology(table: PlanTable, bounds: Bounds) -> Marks:
+    return table.tp <= bounds.scaleup
 
 
 @_rule(on_geometry, "layers", "the layers do not fill pp*vpp chunks")
-def _layers(table: PlanTable, setting: Setting) -> Marks:
+def _layers(table: PlanTable, bounds: Bounds) -> Marks:
     """Inner stages are equal and cut evenly; the first and the last may hold less, but a layer per chunk at least."""
-    layers = total_layers(setting.job.model)
+    layers = total_layers(bounds.job.model)
     stage = -(-layers // table.pp)
     held = stage_layers(table, layers)
     ends = np.minimum(held[:, 0], held[:, 2]) >= table.vpp
@@ -86,43 +97,54 @@ def _layers(table: PlanTable, setting: Setting) -> Marks:
 
 
 @_rule(on_geometry, "batch", "the global batch is not a multiple of dp * micro-batch")
-def _batch(table: PlanTable, setting: Setting) -> Marks:
-    return table.micro_batch * table.micro_batches * table.dp == setting.job.global_batch
+def _batch(table: PlanTable, bounds: Bounds) -> Marks:
+    return table.micro_batch * table.micro_batches * table.dp == bounds.job.global_batch
 
 
 @_rule(on_geometry, "sequence", "the sequence does not cut into two chunks per context rank")
-def _sequence(table: PlanTable, setting: Setting) -> Marks:
-    return (table.cp == 1) | (setting.job.seq_len % (2 * table.cp) == 0)
+def _sequence(table: PlanTable, bounds: Bounds) -> Marks:
+    return (table.cp == 1) | (bounds.job.seq_len % (2 * table.cp) == 0)
 
 
 @_rule(on_geometry, "experts", "ep does not divide the experts and tp*cp*dp")
-def _experts(table: PlanTable, setting: Setting) -> Marks:
-    experts = setting.job.model.experts.count if setting.job.model.experts else 1
+def _experts(table: PlanTable, bounds: Bounds) -> Marks:
+    experts = bounds.job.model.experts.count if bounds.job.model.experts else 1
     return (experts % table.ep == 0) & ((table.tp * table.cp * table.dp) % table.ep == 0)
 
 
-@_rule(on_options, "redundant", "a simpler plan is the same: ZeRO without replicas, sequence parallelism without tp")
-def _redundant(table: PlanTable, setting: Setting) -> Marks:
+@_rule(on_options, "redundant", "a simpler plan is the same")
+def _redundant(table: PlanTable, bounds: Bounds) -> Marks:
+    """ZeRO without replicas, sequence parallelism without TP, selective recomputation where no scores are kept."""
     alone = (table.dp * table.cp == 1) & (table.zero > 0)
-    return ~(alone | ((table.tp == 1) & (table.sequence_parallel > 0)))
+    nothing = (table.recompute == RECOMPUTE.index("selective")) & bounds.fused
+    return ~(alone | nothing | ((table.tp == 1) & (table.sequence_parallel > 0)))
 
 
 @_rule(on_options, "schedule", "interleaving needs 1F1B and micro-batches in multiples of pp")
-def _schedule(table: PlanTable, setting: Setting) -> Marks:
+def _schedule(table: PlanTable, bounds: Bounds) -> Marks:
     """As Megatron-LM asks (Narayanan et al. 2021, arXiv 2104.04473, section 2.2)."""
     interleaved = table.vpp > 1
     fits = (table.schedule == SCHEDULES.index("1f1b")) & (table.micro_batches % table.pp == 0)
     return ~interleaved | fits
 
 
-def judge(table: PlanTable, setting: Setting, rules: Registry[Constraint]) -> tuple[Marks, dict[str, int]]:
+@_rule(on_options, "sharding", "ZeRO-2 or ZeRO-3 under a pipeline")
+def _sharding(table: PlanTable, bounds: Bounds) -> Marks:
+    """Each micro-batch would scatter its gradients and gather the weights of its stage anew.
+
+    DeepSpeed's pipeline engine and Megatron-LM's sharded modes refuse it; choosing ``zero`` by name allows it.
+    """
+    return (table.pp == 1) | (table.zero < 2) | bounds.pipelined_sharding
+
+
+def judge(table: PlanTable, bounds: Bounds, rules: Registry[Constraint]) -> tuple[Marks, dict[str, int]]:
     """Return which plans keep all rules, and how many broke each first, in the order of :data:`ORDER`."""
     possible = np.ones(len(table), dtype=bool)
     broken = {}
     for name in ORDER:
         if name not in rules:
             continue
-        keeps = possible & rules[name].holds(table, setting)
+        keeps = possible & rules[name].holds(table, bounds)
         broken[name] = int(possible.sum() - keeps.sum())
         possible = keeps
     return possible, broken

@@ -14,6 +14,7 @@ from simulator.foundation.registry import Registry
 from simulator.mapping.plan import PlanTable
 from simulator.planner.priced import Priced
 from simulator.planner.question import Question
+from simulator.simulation.answer import resources_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -56,7 +57,11 @@ def step_time(priced: Priced, question: Question) -> Floats:
 @_measure("cost", "USD per step")
 def step_cost(priced: Priced, question: Question) -> Floats:
     """Return the rent of all nodes over a step; raises :class:`InputError` where a node's price is not known."""
-    return priced.estimate.step * rent(question)
+    rent = resources_of(question.scenario, question.setting).usd_per_s
+    if rent is None:
+        names = ", ".join(group.node.name for group in question.scenario.groups)
+        raise InputError(f"what {names} costs is not known; write cluster.nodes[0].price.rate, as in '12 USD/h'.")
+    return priced.estimate.step * rent
 
 
 @_measure("energy", "J per step")
@@ -65,37 +70,17 @@ def step_energy(priced: Priced, question: Question) -> Floats:
 
     Hosts and cooling are left out. Raises :class:`InputError` where the device's powers are not known.
     """
-    device = question.scenario.groups[0].device
+    device = question.setting.device
     full, idle = device.require("tdp_w"), device.require("idle_w")
     working = np.sum([priced.estimate.parts[name] for name in WORKING], axis=0)
-    watts_s: Floats = full * working + idle * (priced.estimate.step - working)
-    return watts_s * question.devices
+    of_one: Floats = full * working + idle * (priced.estimate.step - working)
+    return of_one * question.setting.devices
 
 
 @_measure("memory", "bytes per device")
 def peak_memory(priced: Priced, question: Question) -> Floats:
     """Return the bytes on the fullest rank: the most headroom."""
     return priced.memory.total
-
-
-def rent(question: Question) -> float:
-    """Return USD per second of all nodes: the scenario's own price, else the catalogue's for the kind it asks for.
-
-    Raises:
-        InputError: neither knows a price.
-    """
-    scenario, total = question.scenario, 0.0
-    for group in scenario.groups:
-        kind = (group.price_kind or scenario.prices.kind).replace("-", "_")
-        rate = group.usd_per_s
-        if rate is None and group.node.name in scenario.catalogue.prices:
-            price = scenario.catalogue.prices[group.node.name]
-            offer = price.offer(provider=scenario.prices.provider, region=scenario.prices.region)
-            rate = getattr(offer, f"{kind}_usd_per_s")
-        if rate is None:
-            raise InputError(f"no {kind} price of {group.node.name!r} is known; write cluster.nodes[].price.rate.")
-        total += group.count * rate
-    return total
 
 
 def order(values: Floats, table: PlanTable) -> Ints:

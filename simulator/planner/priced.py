@@ -21,7 +21,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Priced:
-    """Plans that fit, and what they take; one entry per plan everywhere."""
+    """Plans and what they take; one entry per plan everywhere."""
 
     table: PlanTable
     estimate: StepEstimate
@@ -33,8 +33,9 @@ class Priced:
     def take(self, rows: Ints) -> Priced:
         """Return the chosen plans, in the order of ``rows``."""
         parts = {name: values[rows] for name, values in self.estimate.parts.items()}
+        held = {name: values[rows] for name, values in self.memory.parts.items()}
         return Priced(table=self.table.take(rows), estimate=StepEstimate(step=self.estimate.step[rows], parts=parts),
-                      memory=_account_of(self.memory, rows))  # fmt: skip
+                      memory=MemoryAccount(parts=held))  # fmt: skip
 
     @staticmethod
     def join(pieces: Sequence[Priced]) -> Priced:
@@ -51,35 +52,10 @@ class Priced:
         return Priced(table=PlanTable(**table), estimate=StepEstimate(step=step, parts=parts), memory=memory)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TooLarge:
-    """A plan that needs more memory than there is, and its account: one row."""
-
-    table: PlanTable
-    memory: MemoryAccount
-
-    @property
-    def needed(self) -> float:
-        """Bytes on its fullest rank."""
-        return float(self.memory.total[0])
-
-
-def price_table(table: PlanTable, question: Question) -> tuple[Priced, TooLarge | None]:
-    """Return the plans of a table that fit, priced, and the leanest of those that do not."""
-    program = lower(question.job, table, question.cluster.tiers)
-    memory = account(program, question.framework)
-    total = memory.total
-    fits = total <= question.capacity
-    leanest = None
-    if not fits.all():
-        row = np.flatnonzero(~fits)[[np.argmin(total[~fits])]]
-        leanest = TooLarge(table=table.take(row), memory=_account_of(memory, row))
-    rows = np.flatnonzero(fits)
-    kept = program.take(rows)
-    times = price(kept, question.machine, question.framework, question.network)
-    step = estimate(times, kept.table, nodes=float(question.cluster.nodes))
-    return Priced(table=kept.table, estimate=step, memory=_account_of(memory, rows)), leanest
-
-
-def _account_of(memory: MemoryAccount, rows: Ints) -> MemoryAccount:
-    return MemoryAccount(parts={name: values[rows] for name, values in memory.parts.items()})
+def price_table(table: PlanTable, question: Question) -> Priced:
+    """Return the plans of a table with their prices, whether or not they fit the memory."""
+    setting = question.setting
+    program = lower(question.job, table, setting.tiers)
+    times = price(program, setting.machine, setting.framework, question.network)
+    step = estimate(times, table, nodes=float(setting.nodes))
+    return Priced(table=table, estimate=step, memory=account(program, setting.framework))

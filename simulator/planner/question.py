@@ -1,4 +1,4 @@
-"""What the planner is asked: one training job on one kind of machine, with everything that pricing needs."""
+"""What the planner is asked: one training job on one cluster, with everything that pricing needs."""
 
 from __future__ import annotations
 
@@ -6,35 +6,34 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.costs.compute import Machine
 from simulator.costs.memory import usable_memory
 from simulator.costs.network import AnalyticNetwork
 from simulator.foundation.errors import InputError
-from simulator.planner.constraints import Setting
+from simulator.planner.constraints import Bounds
 from simulator.planner.space import Space, space_of
-from simulator.profiles.framework import Framework
 from simulator.scenario import Scenario
 from simulator.scenario.train import TrainWorkload
-from simulator.topology.cluster import Cluster
+from simulator.simulation import chosen_workload
+from simulator.simulation.setting import Setting, setting_of
 from simulator.topology.scaleup import devices_per_node
 from simulator.workload.jobs.training import TrainingJob
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """One training job that is to be split over a cluster of equal devices.
+    """One training job that is to be split over a cluster.
 
     Attributes:
-        scenario: where the question stands.
-        workload: the entry of it that is to be planned.
-        capacity: bytes that tensors can take on one device.
+        scenario, workload: where the question stands.
+        setting: what the job runs on and with.
+        network: prices what is sent.
+        capacity: bytes that tensors can take on the smallest device.
         choices: axes that are narrowed, by name.
     """
 
     scenario: Scenario
     workload: TrainWorkload
-    cluster: Cluster
-    machine: Machine
+    setting: Setting
     network: AnalyticNetwork
     capacity: float
     choices: Mapping[str, tuple[Any, ...]]
@@ -42,58 +41,43 @@ class Question:
     @property
     def job(self) -> TrainingJob:
         """What is trained."""
-        return self.workload.job
+        return self.setting.job
 
     @property
-    def framework(self) -> Framework:
-        """The software that runs it."""
-        return self.workload.framework
-
-    @property
-    def devices(self) -> int:
-        """Devices of the cluster; every plan uses all of them."""
-        return self.cluster.devices
-
-    @property
-    def scaleup(self) -> int:
-        """Devices that reach each other by the links inside a node or scale-up domain."""
-        node = self.cluster.groups[0][0]
-        return max(self.cluster.scale_ups[0].size, devices_per_node(node))
-
-    @property
-    def setting(self) -> Setting:
-        """What constraints know; TP beyond the scale-up domain is allowed where its degrees were chosen by name."""
-        return Setting(job=self.job, scaleup=self.devices if "tp" in self.choices else self.scaleup)
+    def bounds(self) -> Bounds:
+        """What constraints know; what is unusual is allowed where its axis was chosen by name."""
+        nodes = (devices_per_node(node) for node, _, _ in self.scenario.cluster.groups)
+        inside = min(max(one.size, node) for one, node in zip(self.scenario.cluster.scale_ups, nodes, strict=True))
+        return Bounds(
+            job=self.job,
+            scaleup=self.setting.devices if "tp" in self.choices else inside,
+            fused=self.setting.framework.attention != "unfused",
+            pipelined_sharding="zero" in self.choices,
+        )
 
     def space(self) -> Space:
         """Return every plan; raises :class:`InputError` if no choice of degrees divides the devices."""
-        return space_of(self.job, self.devices, self.choices)
+        return space_of(self.job, self.setting.devices, self.choices)
 
 
 def question_of(scenario: Scenario, workload: str | None = None) -> Question:
-    """Return the question of a scenario's training workload, by id (None: its only one).
+    """Return the question of a scenario's training workload, by id (None: its only workload).
 
     Raises:
-        InputError: no such workload or not one alone, devices of several kinds, or a device without a needed figure.
+        InputError: no such workload, one that is no training, or a device without a figure that pricing needs.
     """
-    found = [entry for entry in scenario.workloads if isinstance(entry, TrainWorkload)]
-    chosen = [entry for entry in found if workload in (None, entry.id)]
-    if len(chosen) != 1:
-        ids = ", ".join(entry.id for entry in found) or "none"
-        raise InputError(f"the planner needs one training workload; this scenario has: {ids}.")
-    cluster = scenario.cluster
-    if not cluster.homogeneous:
-        raise InputError("the planner needs nodes of one kind; this cluster mixes several.")
-    entry, device = chosen[0], scenario.groups[0].device
+    entry = chosen_workload(scenario, workload)
+    if not isinstance(entry, TrainWorkload):
+        raise InputError(f"the planner splits training jobs; the workload {entry.id!r} is none.")
     choices: dict[str, tuple[Any, ...]] = dict(scenario.plan.choices)
     if entry.micro_batch is not None:
         choices.setdefault("micro", (entry.micro_batch,))
+    setting = setting_of(scenario, entry)
     return Question(
         scenario=scenario,
         workload=entry,
-        cluster=cluster,
-        machine=Machine.of(device, entry.job.precision),
-        network=AnalyticNetwork.of(cluster.tiers),
-        capacity=usable_memory(device),
+        setting=setting,
+        network=AnalyticNetwork.of(setting.tiers),
+        capacity=usable_memory(setting.smallest),
         choices=choices,
     )
