@@ -17,7 +17,7 @@ from simulator.foundation.registry import Registry
 from simulator.mapping.plan import RECOMPUTE, SCHEDULES, PlanTable
 from simulator.mapping.program import stage_layers
 from simulator.workload.jobs.training import TrainingJob
-from simulator.workload.operators import total_layers
+from simulator.workload.transformer_blocks import total_layers
 
 Ints = NDArray[np.int64]
 Marks = Any  # boolean arrays; numpy's stubs give comparisons of them no type of their own

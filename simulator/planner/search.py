@@ -37,7 +37,8 @@ class Found:
         values: the objective of every plan that fits, ascending.
         considered: plans looked at: those that fit and those rejected.
         rejected: how many plans broke each constraint first, in the order in which they are asked.
-        too_large: of the plans that only memory rejects the best one, and the leanest one; none if memory rejects none.
+        beyond: plans that only memory rejects and that no other such plan beats in both objective and memory, best
+            first; the last one is the leanest.
     """
 
     best: Priced
@@ -45,7 +46,7 @@ class Found:
     values: Floats
     considered: int
     rejected: dict[str, int]
-    too_large: Priced
+    beyond: Priced
 
     @property
     def priced(self) -> int:
@@ -62,8 +63,7 @@ class _Kept:
     keep: int
     best: Priced
     front: Priced
-    larger: Priced
-    leaner: Priced
+    beyond: Priced
     values: list[Floats]
 
     def add(self, priced: Priced) -> int:
@@ -71,20 +71,19 @@ class _Kept:
         fits = priced.memory.total <= self.question.capacity
         inside, outside = priced.take(np.flatnonzero(fits)), priced.take(np.flatnonzero(~fits))
         self.values.append(self.objective.of(inside, self.question))
-        self.best = self._best(self.best, inside, self.keep)
-        self.front = _front(Priced.join([self.front, inside]))
-        self.larger = self._best(self.larger, outside, 1)
-        leaner = Priced.join([self.leaner, outside])
-        self.leaner = leaner.take(order(leaner.memory.total, leaner.table)[:1])
+        self._compare(inside)
+        fronts = Priced.join([self.front, inside]), Priced.join([self.beyond, outside])
+        self.front = _front(fronts[0], fronts[0].estimate.step)
+        self.beyond = _front(fronts[1], self.objective.of(fronts[1], self.question))
         return len(outside)
 
-    def _best(self, best: Priced, new: Priced, keep: int) -> Priced:
-        """Return the best of those kept so far and new ones; only what could be among them is sorted."""
+    def _compare(self, new: Priced) -> None:
+        """Keep the best of those kept so far and of new plans; only what could be among them is sorted."""
         value = tied(self.objective.of(new, self.question))
-        if len(value) > keep:
-            new = new.take(np.flatnonzero(value <= np.partition(value, keep - 1)[keep - 1]))
-        every = Priced.join([best, new])
-        return every.take(order(self.objective.of(every, self.question), every.table)[:keep])
+        if len(value) > self.keep:
+            new = new.take(np.flatnonzero(value <= np.partition(value, self.keep - 1)[self.keep - 1]))
+        every = Priced.join([self.best, new])
+        self.best = every.take(order(self.objective.of(every, self.question), every.table)[: self.keep])
 
 
 def search(question: Question, objective: Objective, *, keep: int, watch: Watch | None = None) -> Found:
@@ -96,11 +95,11 @@ def search(question: Question, objective: Objective, *, keep: int, watch: Watch 
     space = question.space()
     rejected = dict.fromkeys(ORDER, 0)
     nothing = price_table(next(space.walk(1)), question).take(np.empty(0, dtype=np.int64))
-    kept = _Kept(question, objective, keep, nothing, nothing, nothing, nothing, [np.empty(0)])
+    kept = _Kept(question, objective, keep, best=nothing, front=nothing, beyond=nothing, values=[np.empty(0)])
     for table in _possible(space, question, rejected, watch):
         rejected["memory"] += kept.add(price_table(table, question))
     return Found(best=kept.best, front=kept.front, values=np.sort(np.concatenate(kept.values)), considered=len(space),
-                 rejected=rejected, too_large=Priced.join([kept.larger, kept.leaner]))  # fmt: skip
+                 rejected=rejected, beyond=kept.beyond)  # fmt: skip
 
 
 def _possible(space: Space, question: Question, rejected: dict[str, int], watch: Watch | None) -> Iterator[PlanTable]:
@@ -126,12 +125,13 @@ def _count(rejected: dict[str, int], broken: dict[str, int], times: int) -> None
         rejected[name] += count * times
 
 
-def _front(priced: Priced) -> Priced:
-    """Return the plans that none beats in both step time and memory, fastest first."""
-    memory = priced.memory.total
-    rows = np.lexsort((memory, priced.estimate.step))
+def _front(priced: Priced, values: Floats) -> Priced:
+    """Return the plans that none beats in both value and memory, best value first; of equals, the simplest."""
+    simplest = order(values, priced.table)
+    memory = tied(priced.memory.total[simplest])
+    rows = np.lexsort((memory, tied(values[simplest])))
     below = np.minimum.accumulate(memory[rows]) if len(rows) else memory
-    return priced.take(rows[np.append(True, below[1:] < below[:-1])[: len(rows)]])
+    return priced.take(simplest[rows[np.append(True, below[1:] < below[:-1])[: len(rows)]]])
 
 
 def rank_of(plan: Plan, found: Found, question: Question, objective: Objective) -> int:

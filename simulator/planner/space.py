@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from simulator.foundation.errors import InputError
 from simulator.mapping.plan import RECOMPUTE, SCHEDULES, PlanTable
 from simulator.workload.jobs.training import TrainingJob
-from simulator.workload.operators import total_layers
+from simulator.workload.transformer_blocks import total_layers
 
 Ints = NDArray[np.int64]
 
