@@ -55,8 +55,14 @@ class Machine:
         narrow = precision.peak in ("fp8", "fp4", "int8")
         peak16 = peak_for(device, "bf16" if "bf16" in device.peak else "fp16") if narrow else peak
         bandwidth = device.require("memory_bandwidth")
-        return Machine(peak=peak, peak16=peak16, bandwidth=bandwidth, units=device.compute_units,
-                       efficiency=efficiency or efficiency_of(device), precision=precision)  # fmt: skip
+        return Machine(
+            peak=peak,
+            peak16=peak16,
+            bandwidth=bandwidth,
+            units=device.compute_units,
+            efficiency=efficiency or efficiency_of(device),
+            precision=precision,
+        )
 
     @property
     def stream(self) -> float:
@@ -112,8 +118,9 @@ def attention_time(part: LocalAttention, machine: Machine, *, kernel: AttentionK
     ramp = part.keys / (part.keys + e.attention_length)
     share = e.attention if kernel == "fused" else e.attention_early
     arithmetic = flop / (machine.peak16 * share * ramp)
-    moved = part.samples * (part.queries * part.heads * (part.qk_dim + part.v_dim)
-                            + part.keys * part.kv_heads * (part.qk_dim + part.v_dim))  # fmt: skip
+    moved = part.samples * (
+        part.queries * part.heads * (part.qk_dim + part.v_dim) + part.keys * part.kv_heads * (part.qk_dim + part.v_dim)
+    )
     memory = moved * machine.precision.activation_bytes * (2.0 if backward else 1.0) / machine.stream
     return np.maximum(arithmetic, memory)
 

@@ -43,7 +43,8 @@ class MemoryAccount:
     @property
     def total(self) -> Floats:
         """Bytes of all parts."""
-        return np.sum([self.parts[name] for name in PARTS], axis=0)
+        total: Floats = np.sum([self.parts[name] for name in PARTS], axis=0)
+        return total
 
 
 def usable_memory(device: Device) -> float:
@@ -67,14 +68,16 @@ def account(program: Program, framework: Framework) -> MemoryAccount:
     trained = job.trained_share
     state = state_bytes_per_parameter(job.optimizer, weight_bytes=weight)
     activations, logits = _activations(program, framework)
-    return MemoryAccount(parts={
-        "weights": held(3, weight),
-        "gradients": held(2, framework.gradient_bytes) * trained,
-        "optimizer": held(1, state) * trained,
-        "activations": activations,
-        "logits": logits,
-        "workspace": _workspace(program, framework),
-    })  # fmt: skip
+    return MemoryAccount(
+        parts={
+            "weights": held(3, weight),
+            "gradients": held(2, framework.gradient_bytes) * trained,
+            "optimizer": held(1, state) * trained,
+            "activations": activations,
+            "logits": logits,
+            "workspace": _workspace(program, framework),
+        }
+    )
 
 
 def _activations(program: Program, framework: Framework) -> tuple[Floats, Floats]:
@@ -119,7 +122,9 @@ def _saved(block: LocalBlock, program: Program, framework: Framework, *, selecti
     for part in block.operators:
         match part:
             case LocalProduct():
-                narrow = width if part.name in ("vocabulary", "router") else min(width, max(precision.product_bytes, 1.0))
+                narrow = (
+                    width if part.name in ("vocabulary", "router") else min(width, max(precision.product_bytes, 1.0))
+                )
                 total = total + part.saved * narrow
             case LocalTraffic():
                 total = total + part.saved_bytes * (width / 2.0)

@@ -63,13 +63,21 @@ class Work:
 
     def plus(self, *, products: Any = 0.0, elementwise: Any = 0.0, exchanged: Any = 0.0, kernels: Any = 0.0) -> Work:
         """Return this work and more."""
-        return Work(products=self.products + products, elementwise=self.elementwise + elementwise,
-                    exchanged=self.exchanged + exchanged, kernels=self.kernels + kernels)  # fmt: skip
+        return Work(
+            products=self.products + products,
+            elementwise=self.elementwise + elementwise,
+            exchanged=self.exchanged + exchanged,
+            kernels=self.kernels + kernels,
+        )
 
     def add(self, other: Work, times: float = 1.0) -> Work:
         """Return this work and ``times`` the other."""
-        return self.plus(products=times * other.products, elementwise=times * other.elementwise,
-                         exchanged=times * other.exchanged, kernels=times * other.kernels)  # fmt: skip
+        return self.plus(
+            products=times * other.products,
+            elementwise=times * other.elementwise,
+            exchanged=times * other.exchanged,
+            kernels=times * other.kernels,
+        )
 
     def busy(self, machine: Machine, framework: Framework) -> tuple[Floats, Floats]:
         """Return the pass's duration, and the part of it in which the device waits for the host."""
@@ -89,7 +97,9 @@ class Passes:
     attention: Work
 
 
-def block_passes(block: LocalBlock, program: Program, machine: Machine, framework: Framework, network: Network) -> Passes:
+def block_passes(
+    block: LocalBlock, program: Program, machine: Machine, framework: Framework, network: Network
+) -> Passes:
     """Return the work of one block of a program for one micro-batch."""
     forward = backward = attention = Work.none(len(program.local))
     for operator in block.operators:
@@ -117,22 +127,32 @@ def _operator_work(
             ahead, back = PRODUCT_KERNELS
             cast, cast_back = cast_times(operator, machine)
             trained = program.job.trained_share if operator.weight else 1.0  # frozen weights have no gradient
-            return (none.plus(products=forward_time(operator, machine), elementwise=cast, kernels=ahead),
-                    none.plus(products=inputs + weights * trained, elementwise=cast_back, kernels=back))  # fmt: skip
+            return (
+                none.plus(products=forward_time(operator, machine), elementwise=cast, kernels=ahead),
+                none.plus(products=inputs + weights * trained, elementwise=cast_back, kernels=back),
+            )
         case LocalAttention():
             kernel = framework.attention
             ahead, back = UNFUSED_KERNELS if kernel == "unfused" else FUSED_KERNELS
-            return (none.plus(products=attention_time(operator, machine, kernel=kernel, backward=False), kernels=ahead),
-                    none.plus(products=attention_time(operator, machine, kernel=kernel, backward=True), kernels=back))  # fmt: skip
+            return (
+                none.plus(products=attention_time(operator, machine, kernel=kernel, backward=False), kernels=ahead),
+                none.plus(products=attention_time(operator, machine, kernel=kernel, backward=True), kernels=back),
+            )
         case LocalScan():
             ahead, back = SCAN_KERNELS
-            return (none.plus(products=scan_time(operator, machine, backward=False), kernels=ahead),
-                    none.plus(products=scan_time(operator, machine, backward=True), kernels=back))  # fmt: skip
+            return (
+                none.plus(products=scan_time(operator, machine, backward=False), kernels=ahead),
+                none.plus(products=scan_time(operator, machine, backward=True), kernels=back),
+            )
         case LocalTraffic():
             share = framework.dispatch.traffic
             back_kernels = operator.kernels * BACKWARD_KERNELS
-            return (none.plus(elementwise=share * traffic_time(operator, machine, backward=False), kernels=operator.kernels),
-                    none.plus(elementwise=share * traffic_time(operator, machine, backward=True), kernels=back_kernels))  # fmt: skip
+            return (
+                none.plus(
+                    elementwise=share * traffic_time(operator, machine, backward=False), kernels=operator.kernels
+                ),
+                none.plus(elementwise=share * traffic_time(operator, machine, backward=True), kernels=back_kernels),
+            )
 
 
 def _exchange_work(exchange: Exchange, program: Program, framework: Framework, network: Network) -> tuple[Work, Work]:
@@ -143,5 +163,7 @@ def _exchange_work(exchange: Exchange, program: Program, framework: Framework, n
     size = exchange.size * (exchange.once if framework.dispatches_once else 1.0)
     once = np.where(active, network.time(exchange.operation, size, program.local_groups[exchange.axis]), 0.0)
     shown = once * (1.0 - framework.overlaps_tensor if exchange.axis in ("tp", "cp") else 1.0)
-    return (none.plus(exchanged=exchange.forward * shown, kernels=exchange.forward * active),
-            none.plus(exchanged=exchange.backward * shown, kernels=exchange.backward * active))  # fmt: skip
+    return (
+        none.plus(exchanged=exchange.forward * shown, kernels=exchange.forward * active),
+        none.plus(exchanged=exchange.backward * shown, kernels=exchange.backward * active),
+    )

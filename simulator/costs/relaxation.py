@@ -15,7 +15,7 @@ from simulator.mapping.program import lower
 from simulator.profiles.framework import Framework
 from simulator.topology.tiers import Tier
 from simulator.workload.jobs.training import TrainingJob
-from simulator.workload.operators import total_layers
+from simulator.workload.transformer_blocks import total_layers
 
 #: most savers that are tried together
 _TOGETHER: Final = 3

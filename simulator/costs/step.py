@@ -68,7 +68,9 @@ def price(program: Program, machine: Machine, framework: Framework, network: Net
     forward, backward, recomputed, gathered = _layer_times(program, layer, machine, framework, _gathers(*around))
     first, last = (block_passes(block, *around) for block in (program.embedding, program.head))
     edge_forward = _edges(program, first.forward.busy(machine, framework)[0], last.forward.busy(machine, framework)[0])
-    edge_backward = _edges(program, first.backward.busy(machine, framework)[0], last.backward.busy(machine, framework)[0])
+    edge_backward = _edges(
+        program, first.backward.busy(machine, framework)[0], last.backward.busy(machine, framework)[0]
+    )
     host = framework.dispatch.micro_batch_s
     stage_forward = layers * forward[:, None] + edge_forward + host / 3
     stage_backward = layers * backward[:, None] + edge_backward + host * 2 / 3
@@ -78,14 +80,21 @@ def price(program: Program, machine: Machine, framework: Framework, network: Net
     waiting = layer.forward.busy(machine, framework)[1] + layer.backward.busy(machine, framework)[1]
     inner = layers.max(axis=1)
     return StepTimes(
-        forward=stage_forward, backward=stage_backward, recomputed=layers * recomputed[:, None],
-        boundary=boundary, boundary_exposed=framework.boundary_exposed,
-        gradients=exchange, gradients_hidden=hidden,
+        forward=stage_forward,
+        backward=stage_backward,
+        recomputed=layers * recomputed[:, None],
+        boundary=boundary,
+        boundary_exposed=framework.boundary_exposed,
+        gradients=exchange,
+        gradients_hidden=hidden,
         optimizer=_optimizer(program, machine, framework),
         host=np.full(len(program.table), framework.dispatch.step_s),
-        products=busy.products[index] * inner, elementwise=busy.elementwise[index] * inner,
-        exchanged=busy.exchanged[index] * inner, gathered=gathered * inner, waiting=waiting[index] * inner,
-    )  # fmt: skip
+        products=busy.products[index] * inner,
+        elementwise=busy.elementwise[index] * inner,
+        exchanged=busy.exchanged[index] * inner,
+        gathered=gathered * inner,
+        waiting=waiting[index] * inner,
+    )
 
 
 def _mean_layer(program: Program, passes: Sequence[Passes]) -> Passes:
@@ -210,8 +219,9 @@ def _gradients(program: Program, backward: Floats, framework: Framework, network
 def _optimizer(program: Program, machine: Machine, framework: Framework) -> Floats:
     """Return seconds of the memory-bound update of the weights that one rank owns."""
     job = program.job
-    moved = update_bytes_per_parameter(job.optimizer, weight_bytes=job.precision.weight_bytes,
-                                       gradient_bytes=framework.gradient_bytes)  # fmt: skip
+    moved = update_bytes_per_parameter(
+        job.optimizer, weight_bytes=job.precision.weight_bytes, gradient_bytes=framework.gradient_bytes
+    )
     dense, expert = held_parameters(program)
     data, expert_data = program.groups["dp"].size, program.groups["edp"].size
     owned = np.stack([dense + expert, dense / data + expert / expert_data])  # whole, and sharded from ZeRO-1 on

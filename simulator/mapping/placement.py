@@ -39,8 +39,6 @@ def place_group(size: Ints, stride: Ints, tiers: Sequence[Tier]) -> Group:
     Ranks fill a domain before the next one begins, so a domain that spans D devices holds ``D / stride`` members
     (at least one, at most all).
     """
-    members = []
-    for tier in tiers:
-        members.append(np.clip(tier.span // stride, 1, size))
+    members: list[Ints] = [np.clip(tier.span // stride, 1, size) for tier in tiers]
     members[-1] = np.asarray(size)
     return Group(members=tuple(members))

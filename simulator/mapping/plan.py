@@ -38,7 +38,9 @@ class Plan:
     schedule: str = "1f1b"
 
     def __post_init__(self) -> None:
-        degrees = {name: getattr(self, name) for name in ("tp", "cp", "dp", "pp", "ep", "vpp", "micro_batch", "micro_batches")}
+        degrees = {
+            name: getattr(self, name) for name in ("tp", "cp", "dp", "pp", "ep", "vpp", "micro_batch", "micro_batches")
+        }
         for name, value in degrees.items():
             if value < 1:
                 raise InputError(f"{name}={value}: every degree must be at least 1.")
@@ -106,7 +108,11 @@ class PlanTable:
         """Return one row as a plan."""
         values = {name.name: int(getattr(self, name.name)[index]) for name in fields(PlanTable)}
         return Plan(
-            **{name: value for name, value in values.items() if name not in ("sequence_parallel", "recompute", "schedule")},
+            **{
+                name: value
+                for name, value in values.items()
+                if name not in ("sequence_parallel", "recompute", "schedule")
+            },
             sequence_parallel=bool(values["sequence_parallel"]),
             recompute=RECOMPUTE[values["recompute"]],
             schedule=SCHEDULES[values["schedule"]],

@@ -1,9 +1,9 @@
 """The program of a training step: who computes what, who sends what to whom, in which order.
 
 ``lower`` turns a job (demand), a table of plans (decision) and the tiers of a cluster (where ranks sit) into one
-immutable ``Program``. ``costs`` prices it; ``engine.training`` plays it. Cost follows what differs: the work of one rank
-is lowered once per distinct (tp, cp, ep, micro-batch, sequence parallelism), and what stages and replicas send each
-other once per distinct layout (tp, cp, dp, pp, ep, virtual stages, micro-batch). Plans point at both by index.
+immutable ``Program``. ``costs`` prices it; ``engine.training`` plays it. Cost follows what differs: the work of one
+rank is lowered once per distinct (tp, cp, ep, micro-batch, sequence parallelism), and what stages and replicas send
+each other once per distinct layout (tp, cp, dp, pp, ep, virtual stages, micro-batch). Plans point at both by index.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from simulator.mapping.plan import PlanTable
 from simulator.mapping.split import LocalOperator, LocalProduct, split
 from simulator.topology.tiers import Tier
 from simulator.workload.jobs.training import TrainingJob
-from simulator.workload.operators import Attention, Block, blocks, embedding_operators, head_operators, total_layers
+from simulator.workload.operators import Attention, Block
+from simulator.workload.transformer_blocks import blocks, embedding_operators, head_operators, total_layers
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -86,17 +87,32 @@ def lower(job: TrainingJob, table: PlanTable, tiers: Sequence[Tier]) -> Program:
     layouts, layout_index, first = _distinct(table, _LAYOUT)
     model = job.model
     lowered = tuple(_lower_block(job, local, block) for block in blocks(model))
-    embedding = Block(name="embedding", count=1, operators=embedding_operators(model), width=model.hidden,
-                      tensor_collectives=1 if model.vocab else 0)  # fmt: skip
+    embedding = Block(
+        name="embedding",
+        count=1,
+        operators=embedding_operators(model),
+        width=model.hidden,
+        tensor_collectives=1 if model.vocab else 0,
+    )
     head = Block(name="head", count=1, operators=head_operators(model), width=model.hidden, tensor_collectives=0)
     layers = total_layers(model)
     return Program(
-        job=job, table=table, local=local, index=index, blocks=lowered, layers=layers,
-        layouts=layouts, layout_index=layout_index, layout_local=index[first],
-        embedding=_lower_block(job, local, embedding), head=_lower_block(job, local, head),
-        stage_layers=stage_layers(layouts, layers), boundary_bytes=_boundary_bytes(job, layouts),
-        groups=_groups(layouts, tiers), local_groups=_local_groups(local, tiers),
-    )  # fmt: skip
+        job=job,
+        table=table,
+        local=local,
+        index=index,
+        blocks=lowered,
+        layers=layers,
+        layouts=layouts,
+        layout_index=layout_index,
+        layout_local=index[first],
+        embedding=_lower_block(job, local, embedding),
+        head=_lower_block(job, local, head),
+        stage_layers=stage_layers(layouts, layers),
+        boundary_bytes=_boundary_bytes(job, layouts),
+        groups=_groups(layouts, tiers),
+        local_groups=_local_groups(local, tiers),
+    )
 
 
 def _distinct(table: PlanTable, names: Sequence[str]) -> tuple[PlanTable, Ints, Ints]:
@@ -123,8 +139,14 @@ def _lower_block(job: TrainingJob, local: PlanTable, block: Block) -> LocalBlock
         if isinstance(part, LocalProduct) and part.weight:
             held = part.k * part.n * part.batch
             dense, expert = (dense, expert + held) if part.grouped else (dense + held, expert)
-    return LocalBlock(name=block.name, count=block.count, operators=parts, parameters=dense, expert_parameters=expert,
-                      exchanges=_exchanges(job, local, block))  # fmt: skip
+    return LocalBlock(
+        name=block.name,
+        count=block.count,
+        operators=parts,
+        parameters=dense,
+        expert_parameters=expert,
+        exchanges=_exchanges(job, local, block),
+    )
 
 
 def _exchanges(job: TrainingJob, local: PlanTable, block: Block) -> tuple[Exchange, ...]:
@@ -144,8 +166,11 @@ def _exchanges(job: TrainingJob, local: PlanTable, block: Block) -> tuple[Exchan
     if block.routed:
         visits = np.where(local.ep > 1, tokens / local.tp * block.routed * block.routed_width * item, 0.0)
         reached = local.ep * (1.0 - (1.0 - 1.0 / local.ep) ** block.routed)  # distinct ranks of a token's experts
-        found.append(Exchange(operation="all_to_all", axis="ep", size=visits, forward=2.0, backward=2.0,
-                              once=reached / block.routed))  # fmt: skip
+        found.append(
+            Exchange(
+                operation="all_to_all", axis="ep", size=visits, forward=2.0, backward=2.0, once=reached / block.routed
+            )
+        )
     cached = sum(op.kv_heads * (op.qk_dim + op.v_dim) for op in block.operators if isinstance(op, Attention))
     if cached:
         keys = np.where(local.cp > 1, tokens * cached / local.tp * item, 0.0)

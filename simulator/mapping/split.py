@@ -84,8 +84,13 @@ def split(operator: Operator, table: PlanTable, seq_len: int) -> LocalOperator:
         case Attention():
             return _split_attention(operator, table, seq_len)
         case Scan():
-            return LocalScan(name=operator.name, tokens=tokens, inner=operator.inner / table.tp,
-                             state=operator.state, chunk=operator.chunk)  # fmt: skip
+            return LocalScan(
+                name=operator.name,
+                tokens=tokens,
+                inner=operator.inner / table.tp,
+                state=operator.state,
+                chunk=operator.chunk,
+            )
         case Elementwise():
             share = region_share(operator.region, table)
             return LocalTraffic(
@@ -130,9 +135,15 @@ def _split_experts(gemm: ExpertGemm, table: PlanTable, tokens: Floats) -> LocalP
     rows = tokens / table.tp * gemm.active  # visits that this rank serves when routing is balanced
     one = np.ones_like(rows)
     return LocalProduct(
-        name=gemm.name, m=rows / local, k=gemm.k * one, n=gemm.n * one, batch=local, weight=True,
-        saved=gemm.saved * rows, grouped=True,
-    )  # fmt: skip
+        name=gemm.name,
+        m=rows / local,
+        k=gemm.k * one,
+        n=gemm.n * one,
+        batch=local,
+        weight=True,
+        saved=gemm.saved * rows,
+        grouped=True,
+    )
 
 
 def _split_attention(attention: Attention, table: PlanTable, seq_len: int) -> LocalAttention:

@@ -110,4 +110,6 @@ def efficiency_of(device: Device) -> Efficiency:
     for file in classes:
         if file.kind == device.kind and file.default_for_kind:
             return file.build(origin="assumed")
-    raise InputError(f"no efficiency class covers the {device.kind} {device.name!r}; add a file to efficiency/devices/.")
+    raise InputError(
+        f"no efficiency class covers the {device.kind} {device.name!r}; add a file to efficiency/devices/."
+    )

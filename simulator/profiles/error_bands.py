@@ -1,6 +1,7 @@
 """How far predictions lay from measurements, by kind of work and class of device: what a result may claim.
 
-The table holds what ``rackcast validate`` found on the rows that the constants rest on; where it is missing, or has no line for a class, nothing is claimed.
+The table holds what ``rackcast validate`` found on the rows that the constants rest on; where it is missing, or has no
+line for a class, nothing is claimed.
 """
 
 from __future__ import annotations

@@ -71,15 +71,21 @@ class DispatchFile(StrictModel):
     kernels: Fraction
 
     def build(self) -> Dispatch:
-        return Dispatch(name=self.name, kernel_s=self.kernel, micro_batch_s=self.micro_batch, step_s=self.step,
-                        traffic=self.traffic, kernels=self.kernels)  # fmt: skip
+        return Dispatch(
+            name=self.name,
+            kernel_s=self.kernel,
+            micro_batch_s=self.micro_batch,
+            step_s=self.step,
+            traffic=self.traffic,
+            kernels=self.kernels,
+        )
 
 
 class FrameworkFile(StrictModel):
     """A framework of one era."""
 
     name: Name
-    aliases: list[str] = []
+    aliases: list[str] = Field(default_factory=list)
     dispatch: Name
     source: Annotated[str, Field(min_length=10)]
     attention: AttentionKernel
@@ -106,12 +112,18 @@ def frameworks() -> dict[str, Framework]:
     for path in sorted(folder.glob("*.yaml")):
         file = load(FrameworkFile, path)
         found[file.name] = Framework(
-            name=file.name, dispatch=_dispatches()[file.dispatch], attention=file.attention,
-            gradient_bytes=file.gradient_bytes, overlaps_gradients=file.overlaps_gradients,
-            overlaps_gathers=file.overlaps_gathers, overlaps_tensor=file.overlaps_tensor,
-            dispatches_once=file.dispatches_once, boundary_exposed=file.boundary_exposed, gathers_by_tensor=file.gathers_by_tensor,
+            name=file.name,
+            dispatch=_dispatches()[file.dispatch],
+            attention=file.attention,
+            gradient_bytes=file.gradient_bytes,
+            overlaps_gradients=file.overlaps_gradients,
+            overlaps_gathers=file.overlaps_gathers,
+            overlaps_tensor=file.overlaps_tensor,
+            dispatches_once=file.dispatches_once,
+            boundary_exposed=file.boundary_exposed,
+            gathers_by_tensor=file.gathers_by_tensor,
             aliases=tuple(file.aliases),
-        )  # fmt: skip
+        )
     return found
 
 

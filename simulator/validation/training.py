@@ -115,12 +115,25 @@ def run_of(row: Mapping[str, str], catalogue: Catalogue) -> Run:
     plan = _plan(row, ranks, model)
     precision = Precision.of(row.get("precision") or "bf16")
     trained = _ADAPTER_SHARE if row["kind_of_work"] == "llm-lora" else 1.0
-    job = TrainingJob(model=model, trained_share=trained, precision=precision,
-                      seq_len=_whole(row, "seq_len_tokens", model.max_seq), global_batch=plan.global_batch, optimizer=optimizers["adamw"])  # fmt: skip
+    job = TrainingJob(
+        model=model,
+        trained_share=trained,
+        precision=precision,
+        seq_len=_whole(row, "seq_len_tokens", model.max_seq),
+        global_batch=plan.global_batch,
+        optimizer=optimizers["adamw"],
+    )
     node = _node(row, device, catalogue)
     cluster = _cluster(node, device, devices, catalogue)
-    return Run(job=job, plan=plan, cluster=cluster, device=device, devices=devices,
-               framework=_framework(row, device), nodes=max(1, ceil(devices / (node.device_count or 1))))  # fmt: skip
+    return Run(
+        job=job,
+        plan=plan,
+        cluster=cluster,
+        device=device,
+        devices=devices,
+        framework=_framework(row, device),
+        nodes=max(1, ceil(devices / (node.device_count or 1))),
+    )
 
 
 def _whole(row: Mapping[str, str], column: str, default: int) -> int:
@@ -136,12 +149,18 @@ def _plan(row: Mapping[str, str], ranks: int, model: Transformer) -> Plan:
     batch = _whole(row, "global_batch_samples", 0) or micro * dp
     stage = tp * cp * dp
     return Plan(
-        tp=tp, cp=cp, dp=dp, pp=pp, vpp=vpp if pp > 1 else 1,
+        tp=tp,
+        cp=cp,
+        dp=dp,
+        pp=pp,
+        vpp=vpp if pp > 1 else 1,
         ep=min(ep, stage) if model.experts is not None else 1,
-        micro_batch=micro, micro_batches=max(1, round(batch / (micro * dp))),
-        zero=_whole(row, "zero_stage", 1 if "optimizer-sharding" in row.get("assumption", "") else 0), recompute=row.get("recompute") or "none",
+        micro_batch=micro,
+        micro_batches=max(1, round(batch / (micro * dp))),
+        zero=_whole(row, "zero_stage", 1 if "optimizer-sharding" in row.get("assumption", "") else 0),
+        recompute=row.get("recompute") or "none",
         sequence_parallel=row.get("sequence_parallel") == "yes" and tp > 1,
-    )  # fmt: skip
+    )
 
 
 def _node(row: Mapping[str, str], device: Device, catalogue: Catalogue) -> Node:
@@ -162,8 +181,11 @@ def _cluster(node: Node, device: Device, devices: int, catalogue: Catalogue) -> 
 def _built(node: str, device: str, count: int, catalogue: Catalogue) -> Cluster:
     server = catalogue.nodes[node]
     link = catalogue.links[_BETWEEN_SERVERS] if server.nic_bandwidth is None and count > 1 else None
-    return build_cluster(nodes=[(server, catalogue.devices[device], count)], links=catalogue.links,
-                         fabric=Fabric(shape="fat-tree", link=link))  # fmt: skip
+    return build_cluster(
+        nodes=[(server, catalogue.devices[device], count)],
+        links=catalogue.links,
+        fabric=Fabric(shape="fat-tree", link=link),
+    )
 
 
 def _framework(row: Mapping[str, str], device: Device) -> Framework:

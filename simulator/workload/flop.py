@@ -10,16 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simulator.workload.models.transformer import Transformer
-from simulator.workload.operators import (
-    Attention,
-    Elementwise,
-    ExpertGemm,
-    Gemm,
-    Operator,
-    Scan,
-    blocks,
-    head_operators,
-)
+from simulator.workload.operators import Attention, Elementwise, ExpertGemm, Gemm, Operator, Scan
+from simulator.workload.transformer_blocks import blocks, head_operators
 
 #: forward and backward passes in units of the forward pass
 TRAINING_PASSES = 3.0

@@ -6,17 +6,8 @@ from dataclasses import dataclass
 
 from simulator.foundation.errors import InputError
 from simulator.workload.models.transformer import Transformer
-from simulator.workload.operators import (
-    Attention,
-    Cut,
-    Elementwise,
-    ExpertGemm,
-    Gemm,
-    Region,
-    Scan,
-    blocks,
-    head_operators,
-)
+from simulator.workload.operators import Attention, Cut, Elementwise, ExpertGemm, Gemm, Region, Scan
+from simulator.workload.transformer_blocks import blocks, head_operators
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

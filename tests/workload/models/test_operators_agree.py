@@ -8,7 +8,8 @@ import pytest
 
 from simulator.workload.models.library import shipped_models
 from simulator.workload.models.parameters import count_parameters
-from simulator.workload.operators import ExpertGemm, Gemm, blocks
+from simulator.workload.operators import ExpertGemm, Gemm
+from simulator.workload.transformer_blocks import blocks
 
 SHAPES = [model.transformer for model in shipped_models().values() if model.transformer is not None]
 
