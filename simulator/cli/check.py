@@ -74,17 +74,16 @@ def _model_facts(path: Path) -> dict[str, Any]:
 
 def _require_fits(path: Path, scenario: Scenario) -> None:
     """Raise :class:`Infeasible` for a training job whose decided layout does not fit the smallest device."""
-    from simulator.costs.fits import require_fit
     from simulator.costs.memory import usable_memory
     from simulator.scenario.train import TrainWorkload
+    from simulator.simulation.feasibility import fitting_memory
 
     device = min((group.device for group in scenario.groups), key=usable_memory)
     for index, workload in enumerate(scenario.workloads):
         if not isinstance(workload, TrainWorkload) or workload.plan is None:
             continue
         try:
-            tiers, framework = scenario.cluster.tiers, workload.framework
-            require_fit(workload.job, workload.plan, device=device, tiers=tiers, framework=framework)
+            fitting_memory(workload.job, workload.plan, device, workload.framework, scenario.cluster.tiers)
         except Infeasible as error:
             place = Place(file=str(path), key=f"workloads[{index}].parallelism")
             raise error.at(place) from None

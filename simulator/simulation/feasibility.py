@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from simulator.costs.memory import PARTS, account, usable_memory
 from simulator.costs.relaxation import smallest_relaxation
 from simulator.foundation.errors import Infeasible
@@ -13,6 +15,9 @@ from simulator.profiles.framework import Framework
 from simulator.simulation.setting import Setting
 from simulator.topology.tiers import Tier
 from simulator.workload.jobs.training import TrainingJob
+
+#: the mend where no change of the plan is enough
+MORE: Final = "more devices, or devices with more memory"
 
 
 def check_memory(setting: Setting, plan: Plan) -> dict[str, float]:
@@ -41,5 +46,5 @@ def fitting_memory(
         f"for tensors (GB: {told}).",
         binding="memory of a device",
         account={**parts, "needed": needed, "limit": limit},
-        relaxation=f"{relaxed.text} ({relaxed.needed / GIGA:.1f} GB)" if relaxed else "",
+        relaxation=f"{relaxed.text} ({relaxed.needed / GIGA:.1f} GB)" if relaxed else MORE,
     )

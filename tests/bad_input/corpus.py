@@ -35,7 +35,8 @@ def told(stderr: str, path: Path) -> list[str]:
     """Return the lines of stderr, without what differs from place to place and from catalogue to catalogue."""
     lines = stderr.replace(str(path), "FILE").strip().splitlines()
     lines = [re.sub(r"Known: .*$", "Known: ...", line) for line in lines]
-    lines = [re.sub(r"[0-9.]+ ([kMGT]?B)\b", r"N \1", line) if " a rank holds " in line else line for line in lines]
+    lines = [re.sub(r"(GB: )[^)]*|[0-9.]+( GB)\b", r"\1N\2", line) if "GB" in line and "for tensors" in line else line
+             for line in lines]  # fmt: skip
     lines = [re.sub(r"is none of [^.]*\.", "is none of ....", line) for line in lines]
     return [re.sub(r"(Did you mean '[^']*')[^?]*\?", r"\1?", line) for line in lines]
 
