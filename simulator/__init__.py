@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from simulator.profiles.catalogue import load_catalogue
     from simulator.scenario import load_scenario
+    from simulator.simulation import simulate
     from simulator.topology import build_cluster
     from simulator.workload.models.library import load_model
 
@@ -26,9 +27,10 @@ _PUBLIC: Final = {
     "load_catalogue": "simulator.profiles.catalogue",
     "load_model": "simulator.workload.models.library",
     "load_scenario": "simulator.scenario",
+    "simulate": "simulator.simulation",
 }
 
-__all__ = ["__version__", "build_cluster", "load_catalogue", "load_model", "load_scenario"]
+__all__ = ["__version__", "build_cluster", "load_catalogue", "load_model", "load_scenario", "simulate"]
 
 
 def __getattr__(name: str) -> Any:

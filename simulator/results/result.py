@@ -32,7 +32,7 @@ class Hardware:
     framework: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Result:
     """One simulated training step.
 
@@ -70,6 +70,9 @@ class Result:
     classes: tuple[ReplicaClass, ...]
     assumptions: tuple[str, ...]
     trace: Trace | None
+
+    def __repr__(self) -> str:
+        return f"<Result of {self.scenario}: {self.summary}>"
 
     @property
     def step_time(self) -> float:

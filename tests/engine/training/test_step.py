@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -112,12 +113,15 @@ def test_more_micro_batches_take_longer_and_a_stage_does_one_thing_at_a_time(p, 
     for record in trace.records:
         lanes[record.replica, record.stage].append((record.start, record.end))
     for spans in lanes.values():
-        assert all(before[1] <= after[0] for before, after in zip(spans, spans[1:], strict=False))
+        assert all(before[1] <= after[0] for before, after in pairwise(spans))
 
 
 def test_a_slow_replica_is_waited_for_and_folding_changes_nothing():
     slow = Condition(speed=0.5)
-    times = {HEALTHY: step_times([F] * 3, [B] * 3, gradients=0.1), slow: step_times([2 * F] * 3, [2 * B] * 3, gradients=0.1)}
+    times = {
+        HEALTHY: step_times([F] * 3, [B] * 3, gradients=0.1),
+        slow: step_times([2 * F] * 3, [2 * B] * 3, gradients=0.1),
+    }
     plan = Plan(dp=6, pp=3, micro_batches=5)
     folded = replica_classes(plan, {3: slow, 10: slow})
     apart = tuple(
