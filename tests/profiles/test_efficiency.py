@@ -1,0 +1,55 @@
+"""Efficiency classes and frameworks: every device has one, and none has more constants than it may."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+
+from simulator.foundation.errors import UnknownName
+from simulator.profiles.catalogue import load_catalogue
+from simulator.profiles.efficiency import Efficiency, efficiency_classes, efficiency_of
+from simulator.profiles.framework import framework_named, frameworks
+
+CATALOGUE = load_catalogue()
+
+
+def test_every_device_of_the_catalogue_has_a_class():
+    for device in CATALOGUE.devices.values():
+        assert efficiency_of(device).product16 > 0
+
+
+def test_no_architecture_belongs_to_two_classes():
+    seen = [(file.kind, name) for file in efficiency_classes() for name in file.architectures]
+    assert len(seen) == len(set(seen))
+
+
+def test_each_kind_of_device_has_one_class_to_inherit_from():
+    for kind in ("gpu", "tpu", "cpu", "fpga", "asic"):
+        assert sum(file.kind == kind and file.default_for_kind for file in efficiency_classes()) == 1
+
+
+def test_a_class_holds_at_most_twelve_constants():
+    assert len([field for field in fields(Efficiency) if field.name not in ("name", "origin")]) <= 12
+
+
+def test_narrow_products_reach_a_smaller_share_than_wide_ones_or_about_the_same():
+    for file in efficiency_classes():
+        made = file.build()
+        assert made.product4 <= made.product8 * 1.1
+        assert made.product8 <= made.product16 * 1.5
+
+
+def test_a_device_that_only_inherits_says_assumed():
+    assert efficiency_of(CATALOGUE.devices["biren-br100"]).origin == "assumed"
+
+
+def test_frameworks_are_found_by_alias_and_no_alias_is_taken_twice():
+    assert framework_named("nemo").name == "megatron-bridge"
+    names = [name for framework in frameworks().values() for name in (framework.name, *framework.aliases)]
+    assert len(names) == len(set(names))
+
+
+def test_an_unknown_framework_is_answered_with_near_names():
+    with pytest.raises(UnknownName, match="Did you mean 'megatron-lm'"):
+        framework_named("megatron-ml")
