@@ -140,7 +140,7 @@ def recommend(
         raise infeasible(question, found)
     count = scenario.plan.confirm if confirm is None else confirm
     played = _play(question, found, measure, count)
-    contenders = _contenders(found.best, question, measure, {plan: value for plan, value, _ in played})
+    contenders = _contenders(found.best, question, measure, played)
     ranked = sorted(contenders[: len(played)], key=lambda one: one.simulated or 0.0)
     chosen = ranked[0] if ranked else contenders[0]
     results = {plan: result for plan, _, result in played}
@@ -154,7 +154,7 @@ def recommend(
         chosen=chosen,
         runner_ups=tuple(_against(chosen, one) for one in _other_layouts(chosen, contenders)[:wanted]),
         confirmed=tuple(_against(chosen, one) for one in ranked),
-        front=tuple(_against(chosen, one) for one in _contenders(found.front, question, measure, {})),
+        front=tuple(_against(chosen, one) for one in _contenders(found.front, question, measure, played)),
         considered=found.considered,
         priced=found.priced,
         fitting=len(found.values),
@@ -186,19 +186,23 @@ def _estimated(question: Question, plan: Plan) -> Result:
     return simulate(closed, plan=plan, workload=question.workload.id)
 
 
-def _contenders(priced: Priced, question: Question, measure: Objective, played: dict[Plan, float]) -> list[Contender]:
-    values, total = measure.of(priced, question), range(len(priced))
-    plans = [priced.table.row(row) for row in total]
+def _contenders(
+    priced: Priced, question: Question, measure: Objective, played: Sequence[tuple[Plan, float, Result]]
+) -> list[Contender]:
+    values, rows = measure.of(priced, question), range(len(priced))
+    plans = [priced.table.row(row) for row in rows]
+    simulated = {plan: value for plan, value, _ in played}
+    steps = {plan: result.step_time for plan, _, result in played}
     return [
         Contender(
             plan=plans[row],
             estimated=float(values[row]),
-            simulated=played.get(plans[row]),
-            step_s=float(priced.estimate.step[row]),
+            simulated=simulated.get(plans[row]),
+            step_s=steps.get(plans[row], float(priced.estimate.step[row])),
             memory={name: float(held[row]) for name, held in priced.memory.parts.items()},
             margin=0.0,
         )
-        for row in total
+        for row in rows
     ]
 
 

@@ -1,0 +1,117 @@
+"""``rackcast plan``: how the scenario's training job should be split."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from simulator.cli import options, output
+from simulator.cli.run import Workload
+
+if TYPE_CHECKING:
+    from simulator.mapping.plan import PlanTable
+    from simulator.planner.golden import GoldenFile
+    from simulator.planner.recommendation import Recommendation
+
+
+def _option(flag: str, text: str, **more: Any) -> Any:
+    return typer.Option(flag, help=text, show_default=False, **more)
+
+
+ObjectiveName = Annotated[
+    str | None, _option("--objective", "time, cost, energy or memory; else the scenario's.", metavar="NAME")
+]
+Top = Annotated[int | None, _option("--top", "How many runner-ups to show.", metavar="N", min=0, max=1000)]
+Confirm = Annotated[
+    int | None, _option("--confirm", "Simulate the N best before choosing; 0: none.", metavar="N", min=0, max=1000)
+]
+Expect = Annotated[
+    Path | None, _option("--expect", "Exit 5 and say what changed if the decision is not this file's.", metavar="FILE")
+]
+
+
+def command(
+    scenario: options.ScenarioFile,
+    overrides: options.Overrides = None,
+    objective: ObjectiveName = None,
+    top: Top = None,
+    confirm: Confirm = None,
+    workload: Workload = None,
+    expect: Expect = None,
+    out: options.OutDir = None,
+    as_json: options.Json = False,
+    as_csv: options.Csv = False,
+) -> None:
+    """Recommend parallelism, micro-batch and memory savers: every plan is priced, the best are simulated.
+
+    With --out: plan.json, plan.csv, golden.yaml (for --expect), and pictures: step timeline, layout map, where the step
+    goes, memory of the best plans, step time against memory.
+
+    example: rackcast plan scenarios/gpt3-175b.yaml --set cluster.nodes[0].count=64 --out out/plan
+    """
+    from simulator.foundation.errors import Infeasible
+    from simulator.planner.golden import check_golden, check_infeasible, load_golden
+    from simulator.planner.recommendation import recommend
+    from simulator.scenario import load_scenario
+
+    expected: GoldenFile | None = None if expect is None else load_golden(expect)
+    question = load_scenario(scenario, overrides or [])
+    try:
+        found = recommend(question, objective=objective, confirm=confirm, top=top, workload=workload, watch=_bar)
+    except Infeasible:
+        if expected is not None:
+            check_infeasible(expected)
+        raise
+    if out is not None:
+        _write(found, out)
+    _show(found, as_json=as_json, as_csv=as_csv)
+    if expected is not None:
+        check_golden(expected, found)
+
+
+def _bar(pieces: Iterable[PlanTable], total: int) -> Iterable[PlanTable]:
+    return output.progress(pieces, label="pricing plans", total=total)
+
+
+def _show(found: Recommendation, *, as_json: bool, as_csv: bool) -> None:
+    from simulator.planner.report import COLUMNS, SHOWN, rows, sentences, shown
+
+    if as_json:
+        output.json_document({**found.facts(), "explanation": sentences(found)})
+        return
+    if as_csv:
+        output.csv(COLUMNS, rows(found))
+        return
+    for text in sentences(found):
+        output.line(text)
+    from simulator.cli.run_train import tables
+
+    table = tables(found.result)["parts"]
+    output.table(table.columns, table.rows, title="where the step goes")
+    output.table(SHOWN, shown(found), title=f"best plans by {found.objective}, one per layout")
+
+
+def _write(found: Recommendation, folder: Path) -> None:
+    from simulator.cli.run_train import draw
+    from simulator.foundation.files import canonical_json, write_atomic
+    from simulator.planner.golden import golden_text
+    from simulator.planner.report import COLUMNS, candidate, rows, sentences
+    from simulator.results.plan_plots import plot_candidates, plot_front
+    from simulator.results.style import save
+
+    document = output.envelope({**found.facts(), "explanation": sentences(found)})
+    written = [
+        write_atomic(folder / "plan.json", canonical_json(document)),
+        write_atomic(folder / "plan.csv", output.csv_text(COLUMNS, rows(found))),
+        write_atomic(folder / "golden.yaml", golden_text(found)),
+        *draw(found.result, folder),
+    ]
+    chosen, others = candidate(found.chosen), [candidate(one) for one in found.runner_ups]
+    capacity = found.result.memory_limit
+    front = [candidate(one) for one in found.front]
+    written.append(save(plot_candidates([chosen, *others], capacity)[0], folder / "memory-of-plans.png"))
+    written.append(save(plot_front(chosen, others, front, capacity)[0], folder / "time-against-memory.png"))
+    output.note(f"wrote {', '.join(path.name for path in written)} to {folder}")
