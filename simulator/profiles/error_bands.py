@@ -20,7 +20,9 @@ _Error = Annotated[float, Field(ge=0.0, le=10.0)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorBand:
-    """Relative errors of predicted times: half of the measured rows within ``median``, nine in ten within ``most``."""
+    """Relative errors of predicted times on ``rows`` measured ones: means over publications of their median and 90th
+    percentile. They are those of the rows that were calibrated on, so new work may lie further off.
+    """
 
     median: float
     most: float

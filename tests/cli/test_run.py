@@ -66,8 +66,8 @@ def test_an_undecided_scenario_is_sent_to_plan(capsys):
 
 def test_what_does_not_fit_ends_with_three_and_the_way_out(capsys):
     code, out, err = run(
-        capsys, "run", FILE, "--set", "workloads[0].parallelism.pp=2", "--set", "workloads[0].parallelism.vpp=1", "--json",
-    )  # fmt: skip
+        capsys, "run", FILE, "--set", "workloads[0].parallelism={tp: 8, pp: 2, recompute: full}", "--json"
+    )
     found = json.loads(out)
     assert (code, found["status"]) == (3, "infeasible")
     assert found["account"]["needed"] > found["account"]["limit"]
