@@ -20,8 +20,9 @@ _Error = Annotated[float, Field(ge=0.0, le=10.0)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorBand:
-    """Relative errors of predicted times on ``rows`` measured ones: means over publications of their median and 90th
-    percentile. They are those of the rows that were calibrated on, so new work may lie further off.
+    """Relative errors of predicted times: means over publications of their median and 90th percentile (``most``).
+
+    They are those of the ``rows`` that were calibrated on, so new work may lie further off.
     """
 
     median: float
