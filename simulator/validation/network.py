@@ -85,6 +85,11 @@ def predict_network_row(
     return Prediction(float(cost.time) / MICRO, label, "")
 
 
+def operation_of(row: Mapping[str, str]) -> str:
+    """Return the name of a row's collective in ``costs.collectives``; empty if it is none."""
+    return _OPERATIONS.get(row.get("op", ""), "")
+
+
 def cost_of(asked: Question, sizes: float | Array, table: FabricTable) -> Cost:
     """Return the cost of a question for one size or many."""
     return collective_cost(

@@ -13,12 +13,13 @@ from typing import Any, Final
 import numpy as np
 from scipy.optimize import least_squares
 
-from simulator.costs.collectives import Fabric, FabricTable, Reach, load_fabrics
+from simulator.costs.collectives import Fabric, FabricTable, Reach, collective_cost, load_fabrics, reach
 from simulator.costs.collectives.fabric import CONSTANTS
 from simulator.costs.collectives.reach import Array
 from simulator.foundation.errors import InputError
-from simulator.foundation.units import GIGA, MICRO
+from simulator.foundation.units import GIGA, MICRO, NANO
 from simulator.profiles.catalogue import Catalogue
+from simulator.topology.tiers import Tier
 from simulator.validation.network import Question, cost_of, expert_cost_of, question_of, reach_of
 
 _EXPERT: Final = "expert_"
@@ -26,6 +27,7 @@ _SOFT: Final = 0.1  # errors beyond 10 % count less than squared, so that outlie
 _PRIOR: Final = 0.02  # pull towards the starting values (log), for constants that no row shows
 _PARTIAL: Final = 0.25  # weight of a row whose link rate is assumed
 _ROUNDS: Final = 25
+_LEAST: Final = NANO  # a constant of zero starts here, since logarithms are fitted
 _STARTS: Final = (1.0, 0.25, 4.0)
 _UNEVEN: Final = ("chunk_overhead", "extra_simple", "extra_ll128")
 
@@ -71,6 +73,25 @@ def _class_of(row: Mapping[str, str], catalogue: Catalogue, table: FabricTable) 
     except InputError:
         return ""
     return over.levels[-1].fabric.name
+
+
+def fit_points(fabric: Fabric, operation: str, sizes: Array, seconds: Array, ranks: int, rate: float) -> Fabric:
+    """Return a class with the constants that times of one collective inside one domain show, fitted to them."""
+    free: tuple[str, ...] = ("launch", "hop", "extra_ll128", "extra_simple", "link_fraction", "chunk_overhead")
+    if operation in ("all-to-all", "send-recv"):
+        free = ("launch", "message_ll", "message_simple", "link_fraction", "chunk_overhead")
+    start = fabric.with_constants(**{name: max(getattr(fabric, name), _LEAST) for name in free})
+    prior = np.log([getattr(start, name) for name in free])
+    tier = Tier(name=fabric.name, span=ranks, bandwidth=rate, port_bandwidth=rate, latency=0.0)
+
+    def residuals(values: Array) -> Array:
+        fitted = start.with_constants(**dict(zip(free, np.exp(values).tolist(), strict=True)))
+        cost = collective_cost(operation, sizes, reach((ranks,), (tier,), (fitted,)))
+        return np.concatenate([np.log(cost.time / seconds), _PRIOR * (values - prior)])
+
+    found: Any = least_squares(residuals, prior, loss="soft_l1", f_scale=_SOFT, max_nfev=4 * _ROUNDS)
+    values = dict(zip(free, np.exp(found.x).tolist(), strict=True))
+    return start.with_constants(**values, assumed=fabric.assumed - set(free))
 
 
 def _fit_class(fabric: Fabric, rows: Sequence[Mapping[str, str]], catalogue: Catalogue, table: FabricTable) -> Fabric:

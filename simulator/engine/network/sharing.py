@@ -9,6 +9,7 @@ from typing import Any
 from simulator.engine.network.ensemble import Ensemble
 from simulator.engine.network.fabric import Wires
 from simulator.engine.network.jobs import Job, alone
+from simulator.foundation.units import GIGA, MILLI
 from simulator.topology.cluster import Cluster
 
 
@@ -50,6 +51,34 @@ class Shared:
     def factor(self, job: str) -> float:
         """Return how many times longer a step takes than alone."""
         return self.step[job] / self.step_alone[job]
+
+    def rows(self) -> list[list[object]]:
+        """Return, per job: name, ms of a step alone and together, how much slower, GB and USD over the WAN per step."""
+        return [
+            [job, self.step_alone[job] / MILLI, step / MILLI, f"{self.factor(job) - 1:+.1%}",
+             self.wan_bytes[job] / GIGA or None, self.wan_usd[job] or None]
+            for job, step in self.step.items()
+        ]  # fmt: skip
+
+    def facts(self) -> dict[str, Any]:
+        """Return everything with units in the names, for JSON."""
+        return {
+            "jobs": {
+                job: {
+                    "step_s": step,
+                    "step_alone_s": self.step_alone[job],
+                    "factor": self.factor(job),
+                    "without_s": {other: seconds for (mine, other), seconds in self.without.items() if mine == job},
+                    "wan_bytes_per_step": self.wan_bytes[job],
+                    "wan_usd_per_step": self.wan_usd[job],
+                }
+                for job, step in self.step.items()
+            },
+            "slowdowns": [
+                {"job": one.job, "by": one.by, "link": list(one.link), "seconds_per_step": one.seconds}
+                for one in self.slowdowns
+            ],
+        }
 
 
 def share(cluster: Cluster, jobs: Sequence[Job], *, policy: str = "ecmp", **conditions: Any) -> Shared:
