@@ -40,6 +40,7 @@ class Answer:
 #: class of workload -> the module whose function ``answer(scenario, workload)`` runs it
 ANSWERS: dict[str, str] = {
     "TrainWorkload": "simulator.cli.run_train",
+    "ServeWorkload": "simulator.cli.run_serve",
     "DataWorkload": "simulator.cli.run_data",
     "BatchInferWorkload": "simulator.cli.run_data",
 }

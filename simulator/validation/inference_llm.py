@@ -106,13 +106,14 @@ def replica_of(row: Mapping[str, str], catalogue: Catalogue) -> Replica:
         formats, experts = "bf16", "mxfp4"
     if row.get("engine") == "optimum-habana" and formats == "fp8":
         cache_format = "fp8"
+    engine = engine_of(row)
     tiers, fabrics = tiers_of(device, int(number(row, "n_accel", 1)))
     return Replica.of(
         model,
         device,
         layout=layout_of(row, model),
-        numerics=Numerics.of(device, formats, experts=experts, cache=cache_format),
-        engine=engine_of(row),
+        numerics=Numerics.of(device, formats, experts=experts, cache=cache_format, narrow_sums=engine.narrow_sums),
+        engine=engine,
         tiers=tiers,
         fabrics=fabrics,  # type: ignore[arg-type]
     )
@@ -149,13 +150,18 @@ def static_value(row: Mapping[str, str], replica: Replica) -> float:
 
 
 def stream_value(row: Mapping[str, str], replica: Replica) -> float:
-    """Return tokens per second of one stream: of its prompt, or of decoding; pipeline stages work one by one."""
+    """Return tokens per second of one stream: of its prompt, or of decoding.
+
+    The stages of a pipeline work one by one on each piece of a prompt, and side by side on its pieces.
+    """
     alone = replace(replica, layout=replace(replica.layout, pp=1))
     prompt, output = number(row, "input_len_tokens", 0), number(row, "output_len_tokens", 0)
     if row["metric"] == "tpot_ms":
         return decode_seconds(alone, 1, max(prompt, 1) + output / 2) * KILO
     if prompt and not output:
-        return prompt / prompt_seconds(alone, 1, prompt)
+        pieces = max(1, round(prompt / replica.engine.max_num_batched_tokens))
+        stages = replica.layout.pp
+        return prompt / (prompt_seconds(alone, 1, prompt) * (pieces + stages - 1) / (pieces * stages))
     return 1.0 / decode_seconds(alone, 1, (prompt or 128) + output / 2)
 
 

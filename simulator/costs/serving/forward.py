@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.costs.compute import join
 from simulator.costs.serving.iteration import Replica, dense_seconds, host_seconds, pair_seconds
@@ -24,6 +25,8 @@ from simulator.workload.models.networks.network import Layer, Network
 from simulator.workload.models.transformer import Transformer
 from simulator.workload.operators import Gemm
 
+Floats = NDArray[np.float64]
+
 #: products of a network whose layers are not known, for its least time
 _UNKNOWN_KERNELS: Final = 60
 #: reduction length at which a product reaches half its speed: filling the pipeline of the matrix units
@@ -32,6 +35,14 @@ _DEPTH: Final = 30.0
 _UNKNOWN_SHARE: Final = 0.7
 #: share of the bandwidth at which rows of an embedding table are gathered
 _GATHER: Final = 0.3
+#: multiply-adds of one output below which a convolution runs on the plain cores: depthwise ones
+_DEPTHWISE: Final = 64
+_VECTOR_SHARE: Final = 0.5
+#: speed of the last cache or on-chip memory over that of the memory
+_ON_CHIP: Final = 4.0
+#: passes over the outputs of a network whose layers are not known: its own, and norms and activations unless fused
+_OWN_PASSES: Final = 2.0
+_OTHER_PASSES: Final = 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,20 +128,30 @@ def _layer(layer: Layer, batch: float, runner: Runner) -> float:
     useful = useful_share(m, np.full_like(m, operator.n), operator.k, groups, runner.device.compute_units)
     ramp = operator.k / (operator.k + _DEPTH)
     share = runner.kernels.compute(runner.rate.bits) * useful * ramp
-    arithmetic = 2.0 * operator.rows * batch * operator.k * operator.n / (runner.rate.peak * share)
+    peak = runner.rate.peak * share
+    if operator.n * operator.k <= _DEPTHWISE and runner.device.vector_fp32 is not None:
+        peak = np.maximum(peak, runner.device.vector_fp32 * _VECTOR_SHARE)
+    arithmetic = 2.0 * operator.rows * batch * operator.k * operator.n / peak
     moved = operator.k * operator.n * groups * runner.rate.weight_bytes
     moved = moved + 2.0 * operator.rows * batch * operator.n * runner.activation_bytes
-    memory = moved / (runner.bandwidth * runner.kernels.stream16)
+    memory = moved / (runner.bandwidth * runner.kernels.stream16 * _near(moved, runner.device))
     return float(
         (runner.engine.speed * (runner.kernels.product_s + join(arithmetic, memory, runner.kernels.sharpness)))[0]
     )
+
+
+def _near(moved: Floats, device: Device) -> Floats:
+    """Return how much faster than the memory the operands come, if what is moved stays on the chip."""
+    held = device.sram_bytes or device.l2_bytes or 0.0
+    return np.where(moved <= held, _ON_CHIP, 1.0)
 
 
 def _facts(model: ForwardFacts, batch: float, runner: Runner) -> float:
     share = runner.kernels.compute(runner.rate.bits) * _UNKNOWN_SHARE
     arithmetic = np.array([2.0 * model.macs * batch / (runner.rate.peak * share)])
     held = min(float(model.parameters or 0.0), model.macs)  # tables are read by rows, not whole
-    moved = held * runner.rate.weight_bytes + 2.0 * batch * float(model.activations or 0.0) * runner.activation_bytes
+    passes = _OWN_PASSES + _OTHER_PASSES * runner.engine.traffic
+    moved = held * runner.rate.weight_bytes + passes * batch * float(model.activations or 0.0) * runner.activation_bytes
     memory = np.array([moved / (runner.bandwidth * runner.kernels.stream16)])
     device = float(join(arithmetic, memory, runner.kernels.sharpness)[0]) + _UNKNOWN_KERNELS * runner.kernels.product_s
     host = runner.engine.host_s + runner.engine.launch_s * _UNKNOWN_KERNELS

@@ -20,6 +20,7 @@ from simulator.costs.serving.layers import DeviceWork, Layout, Product, cut
 from simulator.costs.serving.numerics import Numerics, Rate
 from simulator.costs.serving.tiles import useful_share
 from simulator.costs.serving.traits import EngineTraits, Kernels, kernels_of
+from simulator.foundation.units import BITS_PER_BYTE
 from simulator.profiles.device import Device
 from simulator.topology.tiers import Tier
 from simulator.workload.models.transformer import Transformer
@@ -27,6 +28,8 @@ from simulator.workload.models.transformer import Transformer
 Floats = NDArray[np.float64]
 
 _ACTIVATION: Final = 2.0  # bytes
+#: share of their speed that products keep whose weights must be widened first
+_UNPACKED: Final = 0.8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +77,8 @@ def product_seconds(product: Product, tokens: Floats, replica: Replica, rate: Ra
     """Return seconds of one of the equal products for a step of ``tokens``."""
     e = replica.kernels
     compute, stream = e.compute(rate.bits), e.stream(rate.weight_bytes)
+    if rate.weight_bytes * BITS_PER_BYTE < rate.bits:
+        compute *= _UNPACKED
     visited, held = tokens * product.visits, np.ones_like(tokens)
     if product.experts:
         compute, stream = compute * e.grouped_compute, stream * e.grouped_stream

@@ -74,6 +74,7 @@ class EngineTraits:
         small: small kernels of a layer, over those that the operators count.
         traffic: share of the small kernels' traffic that fusion leaves.
         wait_s: what ranks wait for each other at an exchange, for each doubling of their number.
+        narrow_sums: whether 16-bit products accumulate in 16 bits, which consumer cards do at twice the rate.
         speed: time of its products over that of the best ones measured on the device.
         memory: share of the device memory that weights, working space and cache may fill.
         memory_of_rest: that share is of what the first two leave.
@@ -93,6 +94,7 @@ class EngineTraits:
     small: float
     traffic: float
     wait_s: float
+    narrow_sums: bool
     speed: float
     memory: float
     memory_of_rest: bool
@@ -154,6 +156,7 @@ class _EngineFile(StrictModel):
     small: Annotated[float, Field(ge=0.0, strict=False)]
     traffic: Annotated[float, Field(ge=0.0, strict=False)]
     wait: _Seconds  # type: ignore[valid-type]
+    narrow_sums: bool = False
     speed: Annotated[float, Field(gt=0.0, strict=False)]
     memory: Fraction
     memory_of_rest: bool = False
@@ -179,6 +182,7 @@ class _EngineFile(StrictModel):
             small=self.small,
             traffic=self.traffic,
             wait_s=self.wait,
+            narrow_sums=self.narrow_sums,
             speed=self.speed,
             memory=self.memory,
             memory_of_rest=self.memory_of_rest,

@@ -1,0 +1,145 @@
+"""What a request passes before a replica sees it: connection, gateway, interception, rate limit, response cache.
+
+Each part is a pass over the requests in order of arrival; what it costs is added to their way, and who is turned away
+carries the reason. Nothing here depends on what the replicas do.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.engine.serving.stations.queue import first_come
+from simulator.foundation.errors import InputError
+from simulator.workload.requests import Requests
+
+Floats = npt.NDArray[np.float64]
+
+#: why a request does not get to the replicas, in the order of the parts
+REASONS: Final = ("", "intercepted", "rate-limited", "gateway-full", "cached")
+INTERCEPTED, LIMITED, FULL, CACHED = 1, 2, 3, 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Front:
+    """The parts in front of the replicas; what is None or 0 is not there.
+
+    Attributes:
+        rtt_s: round trip between client and gateway.
+        tls: whether a new connection negotiates TLS 1.3: one round trip beside TCP's own.
+        keep_alive: whether a session's later requests use its connection; without sessions, whether all do.
+        gateway_s: validation and authentication of one request, by one of ``gateway_workers``.
+        gateway_room: requests in the gateway at once.
+        intercept: groups that are turned away.
+        rate_limit: tokens per second of the bucket that every request takes one of.
+        burst: tokens that the bucket holds.
+        cache_entries: answers kept; a request for the same text again is answered at once.
+        cache_distinct: different texts, asked with Zipf's popularity.
+        cache_ttl_s: how long an answer is kept; 0: until its room is needed.
+    """
+
+    rtt_s: float = 0.0
+    tls: bool = True
+    keep_alive: bool = True
+    gateway_s: float = 0.0
+    gateway_workers: int = 1
+    gateway_room: int | None = None
+    intercept: tuple[str, ...] = ()
+    rate_limit: float | None = None
+    burst: float = 1.0
+    cache_entries: int = 0
+    cache_distinct: int = 0
+    cache_skew: float = 1.0
+    cache_ttl_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passed:
+    """What the front did with each request."""
+
+    reason: npt.NDArray[np.int8]  # index into REASONS; 0 goes on to the replicas
+    reaches_s: Floats  # when it reaches the router, for those that go on or are answered from the cache
+    back_s: float  # from the replica to the client
+
+
+def pass_front(requests: Requests, front: Front, generator: np.random.Generator) -> Passed:
+    """Return who gets through to the replicas, and when."""
+    n = len(requests)
+    reason = np.zeros(n, np.int8)
+    reaches = requests.arrival_s + front.rtt_s / 2 + _connecting(requests, front)
+    for name in front.intercept:
+        if name not in requests.groups or requests.group is None:
+            known = ", ".join(requests.groups) or "none"
+            raise InputError(f"no group of requests {name!r} to intercept. Known: {known}.")
+        reason[requests.group == requests.groups.index(name)] = INTERCEPTED
+    if front.rate_limit is not None:
+        _limit(reaches, reason, front.rate_limit, front.burst)
+    if front.gateway_s > 0:
+        _gateway(reaches, reason, front)
+    if front.cache_entries > 0:
+        _cache(reaches, reason, front, generator)
+    return Passed(reason=reason, reaches_s=reaches, back_s=front.rtt_s / 2)
+
+
+def _connecting(requests: Requests, front: Front) -> Floats:
+    """Return the seconds that new connections cost: a round trip for TCP, and one for TLS."""
+    cost = front.rtt_s * (2 if front.tls else 1)
+    if not front.keep_alive:
+        return np.full(len(requests), cost)
+    if requests.session is None:
+        return np.zeros(len(requests))
+    _, first = np.unique(requests.session, return_index=True)
+    found = np.zeros(len(requests))
+    found[first] = cost
+    return found
+
+
+def _waiting(reason: npt.NDArray[np.int8], reaches: Floats) -> npt.NDArray[np.int64]:
+    """Return the requests still on their way, in the order in which they reach the next part."""
+    open_ = np.flatnonzero((reason == 0) & np.isfinite(reaches))
+    ordered: npt.NDArray[np.int64] = open_[np.argsort(reaches[open_], kind="stable")]
+    return ordered
+
+
+def _limit(reaches: Floats, reason: npt.NDArray[np.int8], rate: float, burst: float) -> None:
+    """Let through what a token bucket lets through."""
+    tokens, before = burst, 0.0
+    for k in _waiting(reason, reaches).tolist():
+        now = float(reaches[k])
+        tokens = min(burst, tokens + (now - before) * rate)
+        before = now
+        if tokens < 1:
+            reason[k] = LIMITED
+        else:
+            tokens -= 1
+
+
+def _gateway(reaches: Floats, reason: npt.NDArray[np.int8], front: Front) -> None:
+    order = _waiting(reason, reaches)
+    service = np.full(len(order), front.gateway_s)
+    visits = first_come(reaches[order], service, servers=front.gateway_workers, room=front.gateway_room)
+    reaches[order] = np.where(visits.refused, reaches[order], visits.end_s)
+    reason[order[visits.refused]] = FULL
+
+
+def _cache(reaches: Floats, reason: npt.NDArray[np.int8], front: Front, generator: np.random.Generator) -> None:
+    """Answer what was answered lately; least recently used answers go first."""
+    order = _waiting(reason, reaches)
+    weights = np.arange(1, max(1, front.cache_distinct) + 1) ** -front.cache_skew
+    texts = np.searchsorted(np.cumsum(weights / weights.sum()), generator.random(len(order)))
+    kept: OrderedDict[int, float] = OrderedDict()
+    for k, text in zip(order.tolist(), texts.tolist(), strict=True):
+        now = float(reaches[k])
+        since = kept.get(text)
+        if since is not None and (front.cache_ttl_s == 0 or now - since <= front.cache_ttl_s):
+            reason[k] = CACHED
+            kept.move_to_end(text)
+            continue
+        kept[text] = now
+        kept.move_to_end(text)
+        if len(kept) > front.cache_entries:
+            kept.popitem(last=False)

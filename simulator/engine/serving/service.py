@@ -1,0 +1,210 @@
+"""A service played from its clients to its replicas and back: ``serve``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.engine.serving.fleet.build import Replicas, Rules
+from simulator.engine.serving.fleet.outcome import OUTCOMES, FleetOutcome
+from simulator.engine.serving.fleet.run import FleetRun
+from simulator.engine.serving.front import CACHED, REASONS, Front, Passed, pass_front
+from simulator.engine.serving.scaling.loop import FleetEvent, ScaledRun, Scaling, Timeline, lately
+from simulator.foundation.randomness import Streams
+from simulator.workload.requests import Chains, Requests
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a request should keep, in seconds; None: no limit."""
+
+    ttft_s: float | None = None
+    tpot_s: float | None = None
+    latency_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """Everything about a service but its requests."""
+
+    pools: tuple[Replicas, ...]
+    rules: Rules = field(default_factory=Rules)
+    front: Front = field(default_factory=Front)
+    scaling: Scaling = field(default_factory=Scaling)
+    events: tuple[FleetEvent, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+    frontend_s: float = 0.0  # the engine's own front end: HTTP, tokenizer
+    post_s: float = 0.0  # post-processing of the whole answer
+    look_every_s: float = 5.0  # of the time series
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """Columns by request, as the client sees them; NaN where an instant was not reached."""
+
+    requests: Requests
+    outcome: npt.NDArray[np.int16]  # index into ``outcomes``
+    outcomes: tuple[str, ...]
+    queueing_s: Floats
+    ttft_s: Floats
+    tpot_s: Floats
+    latency_s: Floats
+    arrival_s: Floats
+    replica: npt.NDArray[np.int32]
+    preemptions: npt.NDArray[np.int32]
+    reused: npt.NDArray[np.int32]
+    fleet: FleetOutcome
+    timeline: Timeline
+    span_s: float
+
+    @property
+    def finished(self) -> npt.NDArray[np.bool_]:
+        """Whether the client got the whole answer."""
+        done: npt.NDArray[np.bool_] = np.isfinite(self.latency_s)
+        return done
+
+    def counts(self) -> dict[str, int]:
+        """Return requests by outcome; they add up to all."""
+        numbers = np.bincount(self.outcome, minlength=len(self.outcomes))
+        return {name: int(count) for name, count in zip(self.outcomes, numbers, strict=True)}
+
+    def meets(self, limits: Limits) -> npt.NDArray[np.bool_]:
+        """Return whether each request finished inside every limit."""
+        good = self.finished.copy()
+        for values, limit in (
+            (self.ttft_s, limits.ttft_s),
+            (self.tpot_s, limits.tpot_s),
+            (self.latency_s, limits.latency_s),
+        ):
+            if limit is not None:
+                good &= values <= limit
+        return good
+
+
+def serve(
+    requests: Requests, service: Service, *, seed: int = 0, progress: Callable[[int], None] | None = None
+) -> Served:
+    """Play the requests through the service to their end.
+
+    Raises:
+        InputError: settings that contradict each other or the requests.
+    """
+    passed = pass_front(requests, service.front, Streams(seed)["front"])
+    inside = np.flatnonzero(passed.reason == 0)
+    order = inside[np.argsort(passed.reaches_s[inside], kind="stable")]
+    run = FleetRun(_chosen(requests, order, passed), service.pools, _rules(service), seed=seed)
+    horizon = float(np.max(passed.reaches_s, initial=0.0, where=np.isfinite(passed.reaches_s)))
+    scaled = ScaledRun(run, _scaling(service), service.events, horizon_s=horizon)
+    timeline = scaled.play(lately(run, lambda ended: _attainment(run, ended, service.limits)), progress)
+    return _seen_by_client(requests, service, passed, order, run, timeline)
+
+
+def _rules(service: Service) -> Rules:
+    changes = service.scaling.policy != "fixed" or bool(service.events)
+    return replace(service.rules, elastic=service.rules.elastic or changes)
+
+
+def _scaling(service: Service) -> Scaling:
+    if service.scaling.policy == "fixed":
+        return replace(service.scaling, look_every_s=service.look_every_s)
+    return service.scaling
+
+
+def _attainment(run: FleetRun, ended: npt.NDArray[np.int64], limits: Limits) -> float:
+    result = FleetOutcome(run.fleet)
+    good = np.isfinite(result.latency_s[ended])
+    if limits.ttft_s is not None:
+        good &= result.ttft_s[ended] <= limits.ttft_s
+    if limits.tpot_s is not None:
+        good &= result.tpot_s[ended] <= limits.tpot_s
+    return float(good.mean())
+
+
+def _chosen(requests: Requests, order: npt.NDArray[np.int64], passed: Passed) -> Requests:
+    """Return the requests that reach the router, in the order in which they do."""
+
+    def picked(column: npt.NDArray[np.generic] | None) -> npt.NDArray[np.generic] | None:
+        return None if column is None else column[order]
+
+    place = np.full(len(requests) + 1, -1, np.int64)
+    place[order] = np.arange(len(order))
+    successor = None
+    if requests.successor is not None:
+        successor = place[requests.successor[order]].astype(np.int32)
+    return Requests(
+        arrival_s=passed.reaches_s[order],
+        prompt=requests.prompt[order],
+        output=requests.output[order],
+        group=picked(requests.group),  # type: ignore[arg-type]
+        groups=requests.groups,
+        priority=picked(requests.priority),  # type: ignore[arg-type]
+        session=picked(requests.session),  # type: ignore[arg-type]
+        successor=successor,
+        think_s=picked(requests.think_s),  # type: ignore[arg-type]
+        chains=None if requests.chains is None else _reordered(requests.chains, order),
+    )
+
+
+def _reordered(chains: Chains, order: npt.NDArray[np.int64]) -> Chains:
+    sizes = np.diff(chains.start)[order]
+    start = np.concatenate([[0], np.cumsum(sizes)])
+    index = np.repeat(chains.start[order] - start[:-1], sizes) + np.arange(start[-1])
+    return Chains(start=start, blocks=chains.blocks[index], block_tokens=chains.block_tokens)
+
+
+def _seen_by_client(
+    requests: Requests,
+    service: Service,
+    passed: Passed,
+    order: npt.NDArray[np.int64],
+    run: FleetRun,
+    timeline: Timeline,
+) -> Served:
+    result = run.result()
+    n = len(requests)
+    names = (*OUTCOMES, *REASONS[1:])
+    outcome = (passed.reason + len(OUTCOMES) - 1).astype(np.int16)
+    outcome[order] = result.outcome
+
+    def spread(values: npt.NDArray[np.generic], missing: float) -> Floats:
+        found = np.full(n, missing)
+        found[order] = values
+        return found
+
+    arrival = requests.arrival_s.copy()
+    followers = order[~np.isfinite(requests.arrival_s[order])]
+    arrival[followers] = spread(result.arrival_s, np.nan)[followers]
+    way = np.where(np.isfinite(requests.arrival_s), passed.reaches_s - requests.arrival_s, 0.0)
+    extra = way + passed.back_s + service.frontend_s
+    ttft = spread(result.ttft_s, np.nan) + extra
+    latency = spread(result.latency_s, np.nan) + extra + service.post_s
+    cached = passed.reason == CACHED
+    ttft[cached] = latency[cached] = way[cached] + passed.back_s
+    return Served(
+        requests=requests,
+        outcome=outcome,
+        outcomes=names,
+        queueing_s=spread(result.queueing_s, np.nan),
+        ttft_s=ttft,
+        tpot_s=np.where(cached, 0.0, spread(result.tpot_s, np.nan)),
+        latency_s=latency,
+        arrival_s=arrival,
+        replica=spread(result.replica, -1).astype(np.int32),
+        preemptions=spread(result.preemptions, 0).astype(np.int32),
+        reused=spread(result.reused, 0).astype(np.int32),
+        fleet=result,
+        timeline=timeline,
+        span_s=max(result.span_s, 1e-9),
+    )
+
+
+def attainment_by_rate(
+    requests: Requests, service: Service, factors: Sequence[float], *, seed: int = 0
+) -> list[tuple[float, Served]]:
+    """Return the service at several speeds of the same arrivals: common random numbers."""
+    return [(factor, serve(requests.faster(factor), service, seed=seed)) for factor in factors]

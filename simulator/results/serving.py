@@ -1,0 +1,239 @@
+"""What a played service came to: figures, by class, over time, by request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.engine.serving.service import Limits, Served
+from simulator.foundation.units import GIGA, HOUR, KILO, MEGA
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = npt.NDArray[np.float64]
+PERCENTILES: Final = (50.0, 90.0, 95.0, 99.0)
+
+#: what each figure means
+DEFINITIONS: Final[Mapping[str, str]] = {
+    "requests": "requests that arrived",
+    "requests_per_s": "finished, from the first arrival to the last end",
+    "goodput_per_s": "finished inside every limit, per second",
+    "attainment": "share of all requests that finished inside every limit",
+    "output_tokens_per_s": "generated tokens of finished requests, per second",
+    "ttft": "arrival to first token, queueing and network included",
+    "tpot": "mean gap between a request's tokens after the first",
+    "itl": "gap between two tokens",
+    "latency": "arrival to last token",
+    "queueing": "arrival at a replica to first admission to a batch",
+    "usd_per_mtok": "rent of the replicas that were up, per million generated tokens",
+    "joule_per_token": "energy of the replicas that were up, per generated token",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServingResult:
+    """One played service.
+
+    Attributes:
+        served: columns by request.
+        usd_per_replica_s, watts_per_replica: of the machines a replica stands on; None where not known.
+        memory: bytes of one device by part.
+        label: origin of the inference constants: ``calibrated``, ``measured`` or ``assumed``.
+    """
+
+    scenario: str
+    scenario_sha256: str
+    workload: str
+    model: str
+    engine: str
+    device: str
+    devices_per_replica: int
+    replicas: int
+    served: Served
+    limits: Limits
+    wanted_attainment: float
+    usd_per_replica_s: float | None
+    watts_per_replica: float | None
+    memory: Mapping[str, float]
+    label: str
+
+    def metrics(self) -> dict[str, float]:
+        """Return the figures by name, units in the names; see :data:`DEFINITIONS`."""
+        served, span = self.served, self.served.span_s
+        good, done = served.meets(self.limits), served.finished
+        tokens = float(served.requests.output[done].sum())
+        found = {
+            "requests": float(len(served.outcome)),
+            "finished": float(done.sum()),
+            "attainment": float(good.mean()) if len(good) else float("nan"),
+            "requests_per_s": float(done.sum()) / span,
+            "goodput_per_s": float(good.sum()) / span,
+            "output_tokens_per_s": tokens / span,
+            "total_tokens_per_s": (tokens + float(served.requests.prompt[done].sum())) / span,
+        }
+        for name, values in self.series().items():
+            found |= summary_of(name, values[np.isfinite(values)])
+        for percentile in PERCENTILES:
+            found[f"itl_p{percentile:.0f}_ms"] = served.fleet.itl_s(percentile / 100) * KILO
+        return found | self._machines(tokens)
+
+    def series(self) -> dict[str, Floats]:
+        """Return what is summed up by percentiles, in seconds."""
+        served = self.served
+        return {
+            "ttft": served.ttft_s,
+            "tpot": served.tpot_s,
+            "latency": served.latency_s,
+            "queueing": served.queueing_s,
+        }
+
+    def _machines(self, tokens: float) -> dict[str, float]:
+        served = self.served
+        up = served.timeline.replica_seconds
+        columns = served.fleet.replica_columns()
+        prompts = float(served.requests.prompt.sum())
+        found = {
+            "replica_hours": up / HOUR,
+            "busy_fraction": float(columns["busy_s"].sum()) / up if up else float("nan"),
+            "mean_batch": float(columns["decoded_tokens"].sum()) / max(1.0, float(columns["iterations"].sum())),
+            "cache_used_mean": _mean(served.timeline.cache_used),
+            "preemptions": float(columns["preemptions"].sum()),
+            "prefix_hit_rate": float(served.reused.sum()) / prompts if prompts else float("nan"),
+        }
+        if self.usd_per_replica_s is not None and tokens:
+            found["cost_usd"] = up * self.usd_per_replica_s
+            found["usd_per_mtok"] = found["cost_usd"] / tokens * MEGA
+        if self.watts_per_replica is not None and tokens:
+            found["joule_per_token"] = up * self.watts_per_replica / tokens
+        return found
+
+    @property
+    def summary(self) -> str:
+        """The answer in three lines."""
+        m = self.metrics()
+        kept = (("TTFT", self.limits.ttft_s), ("TPOT", self.limits.tpot_s), ("latency", self.limits.latency_s))
+        limits = [f"{name} {value * KILO:g} ms" for name, value in kept if value is not None]
+        promise = f"{m['attainment']:.1%} inside {', '.join(limits)}" if limits else f"{m['finished']:.0f} finished"
+        cost = f", {m['usd_per_mtok']:.2f} USD per million tokens" if "usd_per_mtok" in m else ""
+        return (
+            f"{self.model} on {self.replicas} x {self.devices_per_replica} {self.device} ({self.engine}): "
+            f"{m['requests_per_s']:.2f} requests/s, {m['output_tokens_per_s']:.0f} tokens/s{cost}\n"
+            f"TTFT p50 {m['ttft_p50_ms']:.0f} ms, p99 {m['ttft_p99_ms']:.0f} ms; TPOT p50 {m['tpot_p50_ms']:.1f} ms, "
+            f"p99 {m['tpot_p99_ms']:.1f} ms; {promise}"
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """Return what leaves the program as JSON."""
+        return {
+            "scenario": self.scenario,
+            "scenario_sha256": self.scenario_sha256,
+            "workload": self.workload,
+            "model": self.model,
+            "engine": self.engine,
+            "device": self.device,
+            "replicas": self.replicas,
+            "devices_per_replica": self.devices_per_replica,
+            "label": self.label,
+            "metrics": self.metrics(),
+            "outcomes": self.served.counts(),
+            "memory_bytes": dict(self.memory),
+        }
+
+    def missed(self) -> tuple[str, ...]:
+        """Return the promise, if it was not kept."""
+        if self.limits == Limits():
+            return ()
+        found = float(self.served.meets(self.limits).mean())
+        if found >= self.wanted_attainment:
+            return ()
+        return (f"{found:.1%} of the requests kept the limits; {self.wanted_attainment:.1%} were to.",)
+
+    def metrics_frame(self) -> pd.DataFrame:
+        """Return the figures as a table."""
+        import pandas as pd
+
+        rows = self.metrics()
+        return pd.DataFrame({"metric": list(rows), "value": list(rows.values())})
+
+    def groups_frame(self) -> pd.DataFrame:
+        """Return one row per group of requests (class or tenant): counts, percentiles, attainment."""
+        import pandas as pd
+
+        requests, good = self.served.requests, self.served.meets(self.limits)
+        names = requests.groups or ("all",)
+        member = requests.group if requests.group is not None else np.zeros(len(requests), np.int32)
+        rows = []
+        for index, name in enumerate(names):
+            mine = member == index
+            row: dict[str, object] = {
+                "group": name,
+                "requests": int(mine.sum()),
+                "finished": int(self.served.finished[mine].sum()),
+                "attainment": float(good[mine].mean()) if mine.any() else float("nan"),
+            }
+            for key, values in self.series().items():
+                kept = values[mine]
+                row |= summary_of(key, kept[np.isfinite(kept)])
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+    def requests_frame(self) -> pd.DataFrame:
+        """Return one row per request."""
+        import pandas as pd
+
+        served = self.served
+        columns: dict[str, object] = {
+            "arrival_s": served.arrival_s,
+            "input_tokens": served.requests.prompt,
+            "output_tokens": served.requests.output,
+            "outcome": np.array(served.outcomes)[served.outcome],
+            "queueing_s": served.queueing_s,
+            "ttft_s": served.ttft_s,
+            "tpot_s": served.tpot_s,
+            "latency_s": served.latency_s,
+            "replica": served.replica,
+            "preemptions": served.preemptions,
+            "cached_tokens": served.reused,
+        }
+        if served.requests.group is not None:
+            columns["group"] = np.array(served.requests.groups)[served.requests.group]
+        return pd.DataFrame(columns)
+
+    def timeline_frame(self) -> pd.DataFrame:
+        """Return one row per look: replicas, waiting and running requests, share of the cache in use."""
+        import pandas as pd
+
+        line = self.served.timeline
+        return pd.DataFrame({"time_s": line.time_s, "ready": line.ready, "wanted": line.wanted, "waiting": line.waiting,
+                             "running": line.running, "cache_used": line.cache_used})  # fmt: skip
+
+    def outcomes_frame(self) -> pd.DataFrame:
+        """Return requests by outcome."""
+        import pandas as pd
+
+        counts = self.served.counts()
+        return pd.DataFrame({"outcome": list(counts), "requests": list(counts.values())})
+
+    def memory_frame(self) -> pd.DataFrame:
+        """Return bytes of one device by part, in GB."""
+        import pandas as pd
+
+        return pd.DataFrame({"part": list(self.memory), "gb": [size / GIGA for size in self.memory.values()]})
+
+
+def summary_of(name: str, values: Floats) -> dict[str, float]:
+    """Return mean and percentiles in ms; NaN where there is nothing."""
+    if len(values) == 0:
+        return {f"{name}_mean_ms": float("nan")} | {f"{name}_p{p:.0f}_ms": float("nan") for p in PERCENTILES}
+    found = {f"{name}_mean_ms": float(values.mean()) * KILO}
+    quantiles = np.percentile(values, PERCENTILES) * KILO
+    return found | {f"{name}_p{p:.0f}_ms": float(q) for p, q in zip(PERCENTILES, quantiles, strict=True)}
+
+
+def _mean(values: list[float]) -> float:
+    return float(np.mean(values)) if values else float("nan")

@@ -1,0 +1,112 @@
+"""Pictures of a played service: latency curves, time lines, the knee, attainment by rate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from simulator.foundation.units import KILO, MINUTE
+from simulator.results.style import ALARM, MUTED, PALETTE, new_figure, new_panels, save, styled
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from simulator.results.serving import ServingResult
+
+
+def plot_latency(result: ServingResult) -> tuple[Figure, Any]:
+    """Draw the cumulative distributions of TTFT, TPOT and latency, with their limits."""
+    with styled():
+        fig, axes = new_panels(9.5, 3.0, ratios=(1.0, 1.0, 1.0))
+        limits = {"ttft": result.limits.ttft_s, "tpot": result.limits.tpot_s, "latency": result.limits.latency_s}
+        names = {"ttft": "time to first token", "tpot": "time per output token", "latency": "whole answer"}
+        for ax, (key, title), color in zip(axes, names.items(), PALETTE, strict=False):
+            values = result.series()[key]
+            values = np.sort(values[np.isfinite(values)])
+            values = values[values > 0]
+            if len(values):
+                ax.plot(values * KILO, np.arange(1, len(values) + 1) / len(values), color=color, linewidth=1.6)
+                ax.set_xscale("log")
+                ax.xaxis.set_minor_formatter("")
+                _few_decades(ax, values * KILO)
+            limit = limits[key]
+            if limit is not None:
+                ax.axvline(limit * KILO, color=ALARM, linestyle="--", linewidth=1.0)
+            ax.set_title(title)
+            ax.set_xlabel("ms")
+            ax.set_ylim(0, 1.02)
+            ax.grid(visible=True, which="major")
+        axes[0].set_ylabel("share of requests")
+        return fig, axes
+
+
+def _few_decades(ax: Any, values: Any) -> None:
+    """Label 1, 2 and 5 of every decade where there are few of them."""
+    from matplotlib.ticker import LogLocator, ScalarFormatter
+
+    if values.max() / values.min() < 300:
+        ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        ax.xaxis.set_major_formatter(ScalarFormatter())
+
+
+def plot_service_timeline(result: ServingResult) -> tuple[Figure, Any]:
+    """Draw replicas, requests inside and cache over time."""
+    line = result.served.timeline
+    minutes = np.array(line.time_s) / MINUTE
+    with styled():
+        fig, first = new_figure(8.0, 5.2)
+        first.remove()
+        axes = fig.subplots(3, 1, sharex=True)
+        axes[0].step(minutes, line.wanted, where="post", color=MUTED, linewidth=1.0, label="wanted")
+        axes[0].step(minutes, line.ready, where="post", color=PALETTE[0], linewidth=1.6, label="ready")
+        axes[0].set_ylabel("replicas")
+        axes[0].set_ylim(bottom=0)
+        axes[0].legend(loc="lower right", bbox_to_anchor=(1.0, 0.98), ncols=2)
+        axes[1].plot(minutes, line.running, color=PALETTE[2], linewidth=1.3, label="running")
+        axes[1].plot(minutes, line.waiting, color=PALETTE[5], linewidth=1.3, label="waiting")
+        axes[1].set_ylabel("requests")
+        axes[1].set_ylim(bottom=0)
+        axes[1].legend(loc="lower right", bbox_to_anchor=(1.0, 0.98), ncols=2)
+        axes[2].plot(minutes, np.array(line.cache_used) * 100, color=PALETTE[3], linewidth=1.3)
+        axes[2].set_ylabel("cache used, %")
+        axes[2].set_ylim(0, 102)
+        axes[2].set_xlabel("minutes")
+        axes[0].set_title(f"{result.workload}: replicas and load over time")
+        for ax in axes:
+            ax.grid(visible=True)
+        return fig, axes
+
+
+def plot_knee(rows: Sequence[Mapping[str, float]], *, title: str) -> tuple[Figure, Any]:
+    """Draw throughput against latency, and attainment, over a sweep of the rate."""
+    rate = [row["rate_per_s"] for row in rows]
+    with styled():
+        fig, axes = new_panels(9.0, 3.4, ratios=(1.0, 1.0))
+        axes[0].plot([row["output_tokens_per_s"] for row in rows], [row["ttft_p95_ms"] for row in rows], marker="o",
+                     color=PALETTE[0], label="TTFT p95")  # fmt: skip
+        axes[0].plot([row["output_tokens_per_s"] for row in rows], [row["tpot_p95_ms"] for row in rows], marker="s",
+                     color=PALETTE[1], label="TPOT p95")  # fmt: skip
+        axes[0].set_yscale("log")
+        axes[0].set_xlabel("generated tokens/s")
+        axes[0].set_ylabel("ms")
+        axes[0].legend(loc="upper left")
+        axes[0].set_title(title)
+        axes[1].plot(rate, [100 * row["attainment"] for row in rows], marker="o", color=PALETTE[2])
+        axes[1].set_xlabel("requests/s offered")
+        axes[1].set_ylabel("inside the limits, %")
+        axes[1].set_ylim(-2, 103)
+        axes[1].set_title("Attainment by rate")
+        for ax in axes:
+            ax.grid(visible=True)
+        return fig, axes
+
+
+def save_all(result: ServingResult, folder: Path) -> list[Path]:
+    """Write the pictures of one run as PNG; return the paths."""
+    return [
+        save(plot_latency(result)[0], folder / "latency.png"),
+        save(plot_service_timeline(result)[0], folder / "timeline.png"),
+    ]

@@ -1,0 +1,250 @@
+"""``kind: serve``: a model served to users: traffic, engine, replicas, platform, scaling, limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from simulator.costs.serving.layers import Layout
+from simulator.costs.serving.numerics import FORMATS
+from simulator.costs.serving.traits import EngineTraits, engine_named
+from simulator.engine.serving.fleet.build import Rules
+from simulator.engine.serving.fleet.routing import ROUTERS
+from simulator.engine.serving.front import Front
+from simulator.engine.serving.scaling.loop import FleetEvent, Scaling, StartUp
+from simulator.engine.serving.scaling.policies import options_of
+from simulator.engine.serving.service import Limits
+from simulator.foundation.errors import InputError, UnknownName
+from simulator.foundation.schema import Count, Fraction, Name, PositiveSeconds, Seconds, StrictModel, quantity
+from simulator.foundation.units import GIGA
+from simulator.scenario.kinds import Context, WorkloadKind
+from simulator.scenario.serve_traffic import Traffic, TrafficFile, traffic_from
+from simulator.workload.models.transformer import Transformer
+
+_Bandwidth: Any = quantity("bandwidth", above=True)
+_Rate: Any = quantity("rate", above=True)
+
+
+class EngineFile(StrictModel):
+    """The engine and what of its habits is changed."""
+
+    name: str = "vllm"
+    max_num_seqs: Count | None = None
+    max_num_batched_tokens: Count | None = None
+    block_size: Count = 16
+    chunked_prefill: bool = True
+    order: Literal["decode-first", "prefill-first"] | None = None
+    preemption: Literal["recompute", "swap", "never"] | None = None
+    prefix_cache: bool = False
+    memory_fraction: Fraction | None = None
+    cache_tokens: Count | None = Field(default=None, description="of one replica, as the engine prints it")
+    swap_bandwidth: _Bandwidth | None = None
+
+
+class ReplicasFile(StrictModel):
+    """How a copy of the model is cut, and how many there are."""
+
+    tp: Count = 1
+    pp: Count = 1
+    ep: Count = 1
+    dp_attention: Count = 1
+    count: Count | None = Field(default=None, description="left out: as many as the cluster has room for")
+    prefill: Count | None = Field(default=None, description="so many replicas compute prompts only; the rest decodes")
+
+
+class PlatformFile(StrictModel):
+    """What stands between clients and replicas."""
+
+    router: str = "least-requests"
+    max_inflight: Count | None = None
+    max_waiting: Count | None = None
+    timeout: PositiveSeconds | None = None
+    retries: Annotated[int, Field(ge=0, le=20)] = 0
+    backoff: Seconds = 0.1
+    rtt: Seconds = 0.0
+    tls: bool = True
+    keep_alive: bool = True
+    gateway: Seconds = Field(default=0.0, description="validation and authentication of a request")
+    gateway_workers: Count = 1
+    gateway_room: Count | None = None
+    intercept: list[Name] = Field(default_factory=list)
+    rate_limit: _Rate | None = None
+    burst: Annotated[float, Field(ge=1, strict=False)] = 1.0
+    cache_entries: Annotated[int, Field(ge=0)] = 0
+    cache_distinct: Annotated[int, Field(ge=0)] = 0
+    cache_skew: Annotated[float, Field(ge=0, strict=False)] = 1.0
+    cache_ttl: Seconds = 0.0
+    post_processing: Seconds = 0.0
+
+
+class StartUpFile(StrictModel):
+    """What starting a replica takes, phase by phase."""
+
+    schedule: Seconds = 2.0
+    image: Seconds = 20.0
+    weights: Seconds | None = Field(default=None, description="left out: from the bytes and load_bandwidth")
+    load_bandwidth: _Bandwidth = 2 * GIGA
+    compile: Seconds = 0.0
+    warm_up: Seconds = 5.0
+
+
+class ScaleFile(StrictModel):
+    """An autoscaler and its bounds."""
+
+    policy: str
+    minimum: Annotated[int, Field(ge=0)] = 1
+    maximum: Count | None = None
+    start: Annotated[int, Field(ge=0)] | None = Field(default=None, description="replicas at the beginning")
+    look_every: PositiveSeconds = 15.0
+    options: dict[str, float] = Field(default_factory=dict)
+    start_up: StartUpFile = StartUpFile()
+
+
+class ServeEventFile(StrictModel):
+    """Something that happens to replicas."""
+
+    kind: Literal["loss", "reclaim", "rollout"]
+    at: Seconds
+    count: Count = 1
+    repair: Seconds | None = None
+    notice: Seconds = 120.0
+
+
+class LimitsFile(StrictModel):
+    """What a request should keep, and how many of them must."""
+
+    ttft: PositiveSeconds | None = None
+    tpot: PositiveSeconds | None = None
+    latency: PositiveSeconds | None = None
+    attainment: Fraction = 0.95
+
+
+class ServeFile(StrictModel):
+    """A service as it stands in a scenario."""
+
+    id: Name
+    kind: Literal["serve"]
+    model: Name
+    precision: str = "bf16"
+    cache_precision: str | None = None
+    engine: EngineFile = EngineFile()
+    replicas: ReplicasFile = ReplicasFile()
+    traffic: TrafficFile
+    platform: PlatformFile = PlatformFile()
+    scale: ScaleFile | None = None
+    events: Annotated[list[ServeEventFile], Field(max_length=1000)] = Field(default_factory=list)
+    limits: LimitsFile = LimitsFile()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeWorkload:
+    """One service with every name resolved; the machines come from the scenario."""
+
+    id: str
+    model: Transformer
+    precision: str
+    cache_precision: str | None
+    traits: EngineTraits
+    engine: EngineFile
+    layout: Layout
+    count: int | None
+    prefill: int | None
+    traffic: Traffic
+    rules: Rules
+    front: Front
+    post_s: float
+    scale: ScaleFile | None
+    events: tuple[FleetEvent, ...]
+    limits: Limits
+    attainment: float
+
+    def scaling(self, load_bytes: float) -> Scaling:
+        """Return the autoscaler; ``load_bytes`` are a replica's weights on one device."""
+        if self.scale is None:
+            return Scaling()
+        start = self.scale.start_up
+        weights = load_bytes / start.load_bandwidth if start.weights is None else start.weights
+        return Scaling(
+            policy=self.scale.policy,
+            minimum=self.scale.minimum,
+            maximum=self.scale.maximum,
+            look_every_s=self.scale.look_every,
+            options=self.scale.options,
+            start_up=StartUp(
+                schedule_s=start.schedule,
+                image_s=start.image,
+                weights_s=weights,
+                compile_s=start.compile,
+                warm_up_s=start.warm_up,
+            ),
+        )
+
+
+def build(file: ServeFile, context: Context) -> ServeWorkload:
+    """Resolve a service; raises :class:`InputError` with its place."""
+    with context.at("model"):
+        model = context.model(file.model)
+        if not isinstance(model, Transformer):
+            raise InputError(f"{file.model} generates no tokens; serve a language model.")
+    for key in ("precision", "cache_precision"):
+        with context.at(key):
+            value = getattr(file, key)
+            if value is not None and value not in FORMATS:
+                raise UnknownName("number format", value, FORMATS)
+    with context.at("engine", "name"):
+        traits = engine_named(file.engine.name)
+    with context.at("platform", "router"):
+        if file.platform.router not in ROUTERS:
+            raise UnknownName("router", file.platform.router, ROUTERS)
+    if file.scale is not None:
+        with context.at("scale"):
+            _ = options_of(file.scale.policy, file.scale.options)
+    with context.at("replicas"):
+        layout = Layout(tp=file.replicas.tp, pp=file.replicas.pp, ep=file.replicas.ep,
+                        dp_attention=file.replicas.dp_attention)  # fmt: skip
+    beside = Path(context.document.file)
+    return ServeWorkload(
+        id=file.id,
+        model=model,
+        precision=file.precision,
+        cache_precision=file.cache_precision,
+        traits=traits,
+        engine=file.engine,
+        layout=layout,
+        count=file.replicas.count,
+        prefill=file.replicas.prefill,
+        traffic=traffic_from(file.traffic, context.below("traffic"), beside),
+        rules=_rules(file.platform),
+        front=_front(file.platform),
+        post_s=file.platform.post_processing,
+        scale=file.scale,
+        events=tuple(_event(event) for event in file.events),
+        limits=Limits(ttft_s=file.limits.ttft, tpot_s=file.limits.tpot, latency_s=file.limits.latency),
+        attainment=file.limits.attainment,
+    )
+
+
+def _rules(file: PlatformFile) -> Rules:
+    return Rules(
+        router=file.router, max_inflight=file.max_inflight, max_waiting=file.max_waiting, timeout_s=file.timeout,
+        retries=file.retries, backoff_s=file.backoff,
+    )  # fmt: skip
+
+
+def _front(file: PlatformFile) -> Front:
+    return Front(
+        rtt_s=file.rtt, tls=file.tls, keep_alive=file.keep_alive, gateway_s=file.gateway,
+        gateway_workers=file.gateway_workers, gateway_room=file.gateway_room, intercept=tuple(file.intercept),
+        rate_limit=file.rate_limit, burst=file.burst, cache_entries=file.cache_entries,
+        cache_distinct=file.cache_distinct, cache_skew=file.cache_skew, cache_ttl_s=file.cache_ttl,
+    )  # fmt: skip
+
+
+def _event(file: ServeEventFile) -> FleetEvent:
+    return FleetEvent(kind=file.kind, at_s=file.at, count=file.count, repair_s=file.repair, notice_s=file.notice)
+
+
+KIND = WorkloadKind(name="serve", file=ServeFile, build=build)

@@ -1,0 +1,204 @@
+"""Plays a service of a scenario on its machines: replicas from the cluster, requests from the traffic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from simulator.costs.rent import power_w, rent_usd_per_s
+from simulator.costs.serving.capacity import Memory, memory_of, weight_bytes
+from simulator.costs.serving.iteration import Replica
+from simulator.costs.serving.numerics import Numerics
+from simulator.engine.serving.fleet.build import Replicas
+from simulator.engine.serving.fleet.engine_class import EngineClass
+from simulator.engine.serving.fleet.from_replica import engine_class_of
+from simulator.engine.serving.service import Served, Service, serve
+from simulator.foundation.errors import Infeasible, InputError
+from simulator.foundation.randomness import Streams
+from simulator.results.serving import ServingResult
+from simulator.scenario import Scenario
+from simulator.scenario.hardware import NodeGroup
+from simulator.scenario.serve import ServeWorkload
+from simulator.workload.requests import Requests
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A service ready to be played."""
+
+    requests: Requests
+    service: Service
+    replica: Replica
+    memory: Memory
+    devices: int
+
+
+def prepare(scenario: Scenario, workload: ServeWorkload, *, seed: int | None = None) -> Prepared:
+    """Return the requests and the service of a workload on the scenario's machines.
+
+    Raises:
+        InputError: the traffic cannot be drawn, or the replicas ask for more devices than there are.
+        Infeasible: a replica does not fit its devices' memory.
+    """
+    requests = workload.traffic.draw(Streams(scenario.run.seed if seed is None else seed))
+    pools, first, devices = _pools(scenario, workload, requests)
+    scaling = workload.scaling(weight_bytes(first))
+    if workload.scale is not None and workload.scale.start is not None:
+        pools = _opened(pools, workload.scale.start)
+    service = Service(
+        pools=pools,
+        rules=workload.rules,
+        front=workload.front,
+        scaling=scaling,
+        events=workload.events,
+        limits=workload.limits,
+        frontend_s=workload.traits.frontend_s,
+        post_s=workload.post_s,
+    )
+    memory = memory_of(first, memory_fraction=workload.engine.memory_fraction)
+    return Prepared(requests=requests, service=service, replica=first, memory=memory, devices=devices)
+
+
+def simulate_serving(
+    scenario: Scenario, workload: ServeWorkload, *, progress: Callable[[int], None] | None = None
+) -> ServingResult:
+    """Play a service to its end; raises as :func:`prepare`."""
+    prepared = prepare(scenario, workload)
+    served = serve(prepared.requests, prepared.service, seed=scenario.run.seed, progress=progress)
+    return result_of(scenario, workload, prepared, served)
+
+
+def result_of(scenario: Scenario, workload: ServeWorkload, prepared: Prepared, served: Served) -> ServingResult:
+    """Return a run's figures with what the machines cost and draw."""
+    replicas = sum(pool.count for pool in prepared.service.pools)
+    share = prepared.devices / max(1, scenario.devices)
+    return ServingResult(
+        scenario=scenario.name,
+        scenario_sha256=scenario.sha256,
+        workload=workload.id,
+        model=workload.model.name,
+        engine=workload.traits.name,
+        device=prepared.replica.device.name,
+        devices_per_replica=workload.layout.devices,
+        replicas=replicas,
+        served=served,
+        limits=workload.limits,
+        wanted_attainment=workload.attainment,
+        usd_per_replica_s=_per_replica(_rent(scenario), share, replicas),
+        watts_per_replica=_per_replica(_power(scenario), share, replicas),
+        memory={"weights": prepared.memory.weights, "working": prepared.memory.working, "cache": prepared.memory.cache},
+        label=prepared.replica.kernels.origin,
+    )
+
+
+def _pools(
+    scenario: Scenario, workload: ServeWorkload, requests: Requests
+) -> tuple[tuple[Replicas, ...], Replica, int]:
+    """Return a pool per group of machines (or per role), the first replica, and the devices in use."""
+    wanted = workload.count
+    pools: list[Replicas] = []
+    first: Replica | None = None
+    devices = 0
+    for index, group in enumerate(scenario.groups):
+        room = group.devices // workload.layout.devices
+        count = room if wanted is None else min(room, wanted)
+        if wanted is not None:
+            wanted -= count
+        if count < 1:
+            continue
+        replica = _replica(scenario, workload, group, index)
+        first = first or replica
+        devices += count * workload.layout.devices
+        pools += _roles(_engine(workload, replica, requests), count, workload.prefill if not pools else None)
+    if first is None:
+        raise InputError(f"a replica takes {workload.layout.devices} devices; no group of machines has so many.")
+    if wanted:
+        raise Infeasible(
+            f"{workload.count} replicas of {workload.layout.devices} devices are wanted; {wanted} find no room.",
+            binding="devices",
+            account={
+                "devices": float(scenario.devices),
+                "wanted": float((workload.count or 0) * workload.layout.devices),
+            },
+            relaxation=f"ask for {(workload.count or 0) - wanted} replicas, or add nodes",
+        )
+    return tuple(pools), first, devices
+
+
+def _replica(scenario: Scenario, workload: ServeWorkload, group: NodeGroup, index: int) -> Replica:
+    numerics = Numerics.of(group.device, workload.precision, cache=workload.cache_precision)
+    traits = replace(
+        workload.traits,
+        max_num_seqs=workload.engine.max_num_seqs or workload.traits.max_num_seqs,
+        max_num_batched_tokens=workload.engine.max_num_batched_tokens or workload.traits.max_num_batched_tokens,
+    )
+    tiers = scenario.cluster.tiers_of(index)
+    return Replica.of(
+        workload.model, group.device, layout=workload.layout, numerics=numerics, engine=traits, tiers=tiers
+    )
+
+
+def _engine(workload: ServeWorkload, replica: Replica, requests: Requests) -> EngineClass:
+    settings = workload.engine
+    swap = replica.device.host_bandwidth if settings.swap_bandwidth is None else settings.swap_bandwidth
+    outer = replica.tiers[-1] if replica.tiers else None
+    return engine_class_of(
+        replica,
+        typical_prompt=float(requests.prompt.mean()) if len(requests) else 1.0,
+        typical_output=float(requests.output.mean()) if len(requests) else 1.0,
+        block_size=settings.block_size,
+        cache_tokens=settings.cache_tokens,
+        prefix_block_tokens=requests.chains.block_tokens
+        if requests.chains is not None and settings.prefix_cache
+        else 0,
+        preemption=settings.preemption,
+        decode_first=None if settings.order is None else settings.order == "decode-first",
+        chunked_prefill=settings.chunked_prefill,
+        memory_fraction=settings.memory_fraction,
+        link_bandwidth=None if outer is None else outer.port_bandwidth * workload.layout.devices,
+        link_latency=outer.latency if outer is not None else 0.0,
+        swap_bandwidth=swap,
+    )
+
+
+def _roles(engine: EngineClass, count: int, prefill: int | None) -> list[Replicas]:
+    if prefill is None:
+        return [Replicas(engine=engine, count=count)]
+    if prefill >= count:
+        raise InputError(f"{prefill} replicas for prompts of {count} in all leave none to decode.")
+    return [
+        Replicas(engine=engine, count=prefill, role="prefill"),
+        Replicas(engine=engine, count=count - prefill, role="decode"),
+    ]
+
+
+def _opened(pools: tuple[Replicas, ...], start: int) -> tuple[Replicas, ...]:
+    found, left = [], start
+    for pool in pools:
+        opened = min(pool.count, left)
+        left -= opened
+        found.append(replace(pool, open=opened))
+    return tuple(found)
+
+
+def _rent(scenario: Scenario) -> float | None:
+    total = 0.0
+    for group in scenario.groups:
+        rate = group.usd_per_s
+        if rate is None:
+            rate = rent_usd_per_s(scenario.catalogue, group.node, group.price_kind or scenario.prices.kind,
+                                  provider=scenario.prices.provider, region=scenario.prices.region)  # fmt: skip
+        if rate is None:
+            return None
+        total += rate * group.count
+    return total
+
+
+def _power(scenario: Scenario) -> float | None:
+    powers = [power_w(group.node, group.device) for group in scenario.groups]
+    known = [watts * group.count for watts, group in zip(powers, scenario.groups, strict=True) if watts is not None]
+    return sum(known) if len(known) == len(powers) else None
+
+
+def _per_replica(total: float | None, share: float, replicas: int) -> float | None:
+    return None if total is None else total * share / replicas
