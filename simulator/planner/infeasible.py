@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
@@ -13,9 +14,10 @@ from simulator.foundation.errors import Infeasible, InputError
 from simulator.foundation.units import GIGA
 from simulator.planner.constraints import ORDER, REASONS
 from simulator.planner.objectives import objectives
-from simulator.planner.question import Question
+from simulator.planner.question import Question, question_of
 from simulator.planner.search import Found, search
 from simulator.profiles.device import Device
+from simulator.topology import build_cluster
 
 #: how many times the nodes are tried when more of them are looked for
 _TIMES: Final = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
@@ -53,9 +55,7 @@ def _relaxations(question: Question, needed: float) -> Iterator[str]:
         if (smallest := _leanest(freed)) <= question.capacity:
             yield f"leave {name} free ({smallest / GIGA:.1f} GB)"
             break
-    for times in _TIMES:
-        more = replace(question, setting=replace(question.setting, devices=question.setting.devices * times,
-                                                 nodes=question.setting.nodes * times))  # fmt: skip
+    for more in _larger_clusters(question):
         if _leanest(more) <= question.capacity:
             yield f"take {more.setting.nodes} nodes ({more.setting.devices} devices)"
             break
@@ -74,15 +74,29 @@ def _without_memory(question: Question, binding: str) -> Iterator[str]:
         yield f"a global batch that is a multiple of {question.setting.devices}"
 
 
+def _larger_clusters(question: Question) -> Iterator[Question]:
+    """Yield the same question on more and more nodes; none where the fabric's size is fixed."""
+    scenario = question.scenario
+    for times in _TIMES:
+        groups = tuple(replace(group, count=group.count * times) for group in scenario.groups)
+        try:
+            cluster = build_cluster(nodes=[(group.node, group.device, group.count) for group in groups],
+                                    fabric=scenario.cluster.fabric, links=scenario.catalogue.links)  # fmt: skip
+        except (InputError, Infeasible):  # a torus of given dimensions, a fat-tree of given levels
+            return
+        yield question_of(replace(scenario, groups=groups, cluster=cluster), question.workload.id)
+
+
 def _leanest(question: Question) -> float:
     """Return the least bytes of any plan that only memory could reject; infinity if there is none."""
     try:
-        found = search(question, objectives["memory"], keep=1)
-    except InputError:  # the remaining choices do not divide the devices
-        return float("inf")
+        question.space()
+    except InputError:  # the choices do not divide the devices
+        return math.inf
+    found = search(question, objectives["memory"], keep=1)
     if len(found.best):
         return float(found.best.memory.total[0])
-    return float(found.beyond.memory.total[-1]) if len(found.beyond) else float("inf")
+    return float(found.beyond.memory.total[-1]) if len(found.beyond) else math.inf
 
 
 def _sold(needed: float) -> float:
@@ -91,12 +105,15 @@ def _sold(needed: float) -> float:
 
 
 def _roomier(question: Question, needed: float) -> Device | None:
-    """Return the smallest device of the same maker and kind that has room and the job's precision."""
-    now, peak = question.setting.smallest, question.job.precision.peak
+    """Return the smallest device of the same kind and maker with room and the job's precision, in nodes as large."""
+    now, peak, catalogue = question.setting.smallest, question.job.precision.peak, question.scenario.catalogue
+    nodes = catalogue.nodes.values()
+    held = {node.device for node in nodes if node.device_count >= question.setting.devices_per_node}
     fitting = [
         device
-        for device in question.scenario.catalogue.devices.values()
+        for device in catalogue.devices.values()
         if (device.vendor, device.kind, device.status) == (now.vendor, now.kind, "shipping")
+        and device.name in held
         and peak in device.peak
         and (device.memory_limit_bytes or 0.0) >= _sold(needed)
     ]

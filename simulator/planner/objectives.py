@@ -19,9 +19,6 @@ from simulator.simulation.answer import resources_of
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-#: parts of a step in which a device computes or feeds its links, and draws its full power; in the rest it waits
-WORKING: Final = ("compute", "exchange", "gradients", "optimizer")
-
 #: objective values closer than this (relative) are equal: no model tells them apart, and no rounding decides
 TIE_BITS: Final = 30
 
@@ -66,15 +63,15 @@ def step_cost(priced: Priced, question: Question) -> Floats:
 
 @_measure("energy", "J per step")
 def step_energy(priced: Priced, question: Question) -> Floats:
-    """Return the energy of all devices over a step: full power while they work, idle power while they wait.
+    """Return the energy of all nodes at full load over a step, an upper bound; as time does, it ranks by step time.
 
-    Hosts and cooling are left out. Raises :class:`InputError` where the device's powers are not known.
+    Raises :class:`InputError` where the nodes' power is not known.
     """
-    device = question.setting.device
-    full, idle = device.require("tdp_w"), device.require("idle_w")
-    working = np.sum([priced.estimate.parts[name] for name in WORKING], axis=0)
-    of_one: Floats = full * working + idle * (priced.estimate.step - working)
-    return of_one * question.setting.devices
+    power = resources_of(question.scenario, question.setting).power_w
+    if power is None:
+        names = ", ".join(group.node.name for group in question.scenario.groups)
+        raise InputError(f"what {names} draws is not known; give the node or its device a power in a file of your own.")
+    return priced.estimate.step * power
 
 
 @_measure("memory", "bytes per device")

@@ -233,7 +233,7 @@ def _binding(chosen: Contender, found: Found, question: Question, measure: Objec
     values = measure.of(found.beyond, question)
     better = np.flatnonzero(values < chosen.estimated * (1.0 - _NOTABLE))
     if not len(better):
-        return "nothing: no plan that needs more memory would be better"
+        return "none; no plan that needs more memory would be better"
     leanest = better[-1]
     needed, gain = float(found.beyond.memory.total[leanest]), 1.0 - float(values[leanest]) / chosen.estimated
     return (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from simulator.foundation.units import GIGA
 from simulator.mapping.plan import Plan
@@ -89,12 +89,8 @@ def _close(found: Recommendation) -> Iterator[str]:
 
 
 def _bounds(found: Recommendation) -> Iterator[str]:
-    yield f"What keeps a better plan away: {found.binding}."
-    yield (
-        f"{found.considered:,} plans were looked at, {found.priced:,} priced, {found.fitting:,} fit. "
-        f"Rejected, each for its first reason: {'; '.join(f'{REASONS[name]} ({count:,})' for name, count in _rejected(found))}."
-    )
-
-
-def _rejected(found: Recommendation) -> Sequence[tuple[str, int]]:
-    return [(name, count) for name, count in found.rejected.items() if count]
+    yield f"Binding constraint: {found.binding}."
+    yield f"{found.considered:,} plans were looked at, {found.priced:,} priced, {found.fitting:,} fit."
+    rejected = "; ".join(f"{REASONS[name]} ({count:,})" for name, count in found.rejected.items() if count)
+    if rejected:
+        yield f"Rejected, each for its first reason: {rejected}."

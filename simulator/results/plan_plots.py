@@ -56,7 +56,7 @@ def plot_front(
     with styled():
         figure, axes = new_figure(9.0, 5.2)
         memory, steps = [one.total / GIGA for one in shown], [one.step_s for one in shown]
-        axes.plot(memory, steps, color=PALETTE[0], marker="o", markersize=4, drawstyle="steps-post", linewidth=1.2,
+        axes.plot(memory, steps, color=PALETTE[0], marker="o", markersize=4, drawstyle="steps-pre", linewidth=1.2,
                   label="fastest for its memory")  # fmt: skip
         if others:
             axes.scatter([one.total / GIGA for one in others], [one.step_s for one in others], s=26, color=PALETTE[1],
@@ -68,7 +68,7 @@ def plot_front(
         axes.set_ylim(0.0, 1.15 * max(*steps, *(one.step_s for one in others), chosen.step_s))
         axes.grid(visible=True)
         names = _letter(axes, shown)
-        axes.text(0.97, 0.97, "\n".join(names), transform=axes.transAxes, ha="right", va="top", fontsize=8, color=INK)
+        axes.text(0.42, 0.97, "\n".join(names), transform=axes.transAxes, va="top", fontsize=8, color=INK)
         axes.legend(loc="lower left")
     return figure, axes
 
@@ -76,7 +76,8 @@ def plot_front(
 def _letter(axes: Any, front: Sequence[Candidate]) -> list[str]:
     """Write letters beside plans of the front that are far enough apart, from the left; return what they stand for."""
     span = max(one.total for one in front) - min(one.total for one in front)
-    last, names = float("-inf"), []
+    last = float("-inf")
+    names: list[str] = []
     for one in reversed(front):
         if len(names) < _NAMED and one.total - last >= _APART * span:
             letter = chr(ord("a") + len(names))
