@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.costs.step import StepTimes
+from simulator.costs.step import StepTimes, over_stages
 from simulator.mapping.plan import SCHEDULES, PlanTable
 
 Floats = NDArray[np.float64]
@@ -46,9 +46,9 @@ def estimate(times: StepTimes, table: PlanTable, *, nodes: Floats | float = 1.0)
     """
     m, p, v = table.micro_batches.astype(float), table.pp.astype(float), table.vpp.astype(float)
     work = times.forward + times.backward
-    slowest = work.max(axis=1)
+    slowest = over_stages(work)
     everyone = np.where(p == 1, work[:, 1], work[:, 0] + work[:, 2] + np.maximum(p - 2, 0) * work[:, 1])
-    bubble = (everyone - slowest) / v + ragged_bubble(m, p, v, slowest, times.backward.max(axis=1))
+    bubble = (everyone - slowest) / v + ragged_bubble(m, p, v, slowest, over_stages(times.backward))
     busy = m * slowest
     boundary = exposed_sends(times, table) * times.boundary
     alone = busy + bubble + boundary + times.gradients + times.optimizer + times.host

@@ -74,11 +74,11 @@ def price(program: Program, machine: Machine, framework: Framework, network: Net
     host = framework.dispatch.micro_batch_s
     stage_forward = layers * forward[:, None] + edge_forward + host / 3
     stage_backward = layers * backward[:, None] + edge_backward + host * 2 / 3
-    exchange, hidden = _gradients(program, stage_backward.max(axis=1), framework, network)
+    exchange, hidden = _gradients(program, over_stages(stage_backward), framework, network)
     boundary = network.time("send_receive", program.boundary_bytes, program.groups["pp"])[program.layout_index]
     busy = layer.forward.add(layer.backward)
     waiting = layer.forward.busy(machine, framework)[1] + layer.backward.busy(machine, framework)[1]
-    inner = layers.max(axis=1)
+    inner = over_stages(layers)
     return StepTimes(
         forward=stage_forward,
         backward=stage_backward,
@@ -95,6 +95,11 @@ def price(program: Program, machine: Machine, framework: Framework, network: Net
         gathered=gathered * inner,
         waiting=waiting[index] * inner,
     )
+
+
+def over_stages(seconds: Floats) -> Floats:
+    """Return the largest of the first, an inner and the last stage, shape (P, 3) to (P,)."""
+    return np.maximum(np.maximum(seconds[:, 0], seconds[:, 1]), seconds[:, 2])
 
 
 def _mean_layer(program: Program, passes: Sequence[Passes]) -> Passes:

@@ -94,12 +94,20 @@ def search(question: Question, objective: Objective, *, keep: int, watch: Watch 
     """
     space = question.space()
     rejected = dict.fromkeys(ORDER, 0)
-    nothing = price_table(next(space.walk(1)), question).take(np.empty(0, dtype=np.int64))
-    kept = _Kept(question, objective, keep, best=nothing, front=nothing, beyond=nothing, values=[np.empty(0)])
+    kept: _Kept | None = None
     for table in _possible(space, question, rejected, watch):
-        rejected["memory"] += kept.add(price_table(table, question))
+        priced = price_table(table, question)
+        kept = kept or _empty(question, objective, keep, priced)
+        rejected["memory"] += kept.add(priced)
+    kept = kept or _empty(question, objective, keep, price_table(next(space.walk(1)), question))
     return Found(best=kept.best, front=kept.front, values=np.sort(np.concatenate(kept.values)), considered=len(space),
                  rejected=rejected, beyond=kept.beyond)  # fmt: skip
+
+
+def _empty(question: Question, objective: Objective, keep: int, priced: Priced) -> _Kept:
+    """Return that nothing is kept yet; ``priced`` says which parts prices have."""
+    nothing = priced.take(np.empty(0, dtype=np.int64))
+    return _Kept(question, objective, keep, best=nothing, front=nothing, beyond=nothing, values=[np.empty(0)])
 
 
 def _possible(space: Space, question: Question, rejected: dict[str, int], watch: Watch | None) -> Iterator[PlanTable]:
@@ -127,11 +135,14 @@ def _count(rejected: dict[str, int], broken: dict[str, int], times: int) -> None
 
 def _front(priced: Priced, values: Floats) -> Priced:
     """Return the plans that none beats in both value and memory, best value first; of equals, the simplest."""
-    simplest = order(values, priced.table)
-    memory = tied(priced.memory.total[simplest])
-    rows = np.lexsort((memory, tied(values[simplest])))
-    below = np.minimum.accumulate(memory[rows]) if len(rows) else memory
-    return priced.take(simplest[rows[np.append(True, below[1:] < below[:-1])[: len(rows)]]])
+    values, memory = tied(values), tied(priced.memory.total)
+    rows = np.lexsort((memory, values))
+    if len(rows):
+        rows = rows[memory[rows] == np.minimum.accumulate(memory[rows])]  # the front, and what equals it
+    rows = rows[order(values[rows], priced.table.take(rows))]
+    rows = rows[np.lexsort((memory[rows], values[rows]))]
+    first = np.append(True, memory[rows][1:] < memory[rows][:-1])[: len(rows)]
+    return priced.take(rows[first])
 
 
 def rank_of(plan: Plan, found: Found, question: Question, objective: Objective) -> int:
