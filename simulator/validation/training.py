@@ -16,14 +16,15 @@ from simulator.costs.compute import Machine
 from simulator.costs.estimate import StepEstimate, estimate
 from simulator.costs.memory import account, usable_memory
 from simulator.costs.network import AnalyticNetwork
-from simulator.costs.step import StepTimes, price
+from simulator.costs.step import Floats, StepTimes, price
 from simulator.foundation.errors import InputError, UnknownName
 from simulator.foundation.units import GIBI, GIGA, TERA
 from simulator.mapping.plan import Plan, PlanTable
 from simulator.mapping.program import Program, lower
 from simulator.profiles.catalogue import Catalogue
 from simulator.profiles.device import Device
-from simulator.profiles.framework import Framework, framework_named
+from simulator.profiles.efficiency import Efficiency, efficiency_of
+from simulator.profiles.framework import Dispatch, Framework, framework_named
 from simulator.profiles.node import Node
 from simulator.topology.build import build_cluster
 from simulator.topology.cluster import Cluster
@@ -63,7 +64,26 @@ class Run:
     nodes: int
 
 
-def predict_training_row(row: Mapping[str, str], catalogue: Catalogue) -> Prediction:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingConstants:
+    """What is fitted to measured steps, by name: efficiency classes and ways of dispatching; others are as shipped."""
+
+    efficiencies: Mapping[str, Efficiency]
+    dispatches: Mapping[str, Dispatch]
+
+    def of(self, run: Run) -> tuple[Efficiency, Framework]:
+        """Return the class of the run's device and its framework, with these constants in place."""
+        shipped, framework = efficiency_of(run.device), run.framework
+        dispatch = self.dispatches.get(framework.dispatch.name, framework.dispatch)
+        return self.efficiencies.get(shipped.name, shipped), replace(framework, dispatch=dispatch)
+
+
+_AS_SHIPPED: Final = TrainingConstants(efficiencies={}, dispatches={})
+
+
+def predict_training_row(
+    row: Mapping[str, str], catalogue: Catalogue, constants: TrainingConstants = _AS_SHIPPED
+) -> Prediction:
     """Return the predicted value of one row; see :class:`Prediction`.
 
     Raises:
@@ -74,7 +94,8 @@ def predict_training_row(row: Mapping[str, str], catalogue: Catalogue) -> Predic
     memory = account(program, run.framework).total[0]
     fits = _fits(row, run)
     metric = row["metric"]
-    machine = Machine.of(run.device, run.job.precision)
+    efficiency, framework = constants.of(run)
+    machine = Machine.of(run.device, run.job.precision, efficiency)
     known = machine.efficiency.origin == "calibrated" and row.get("engine", "") not in _NOT_PRINTED
     label: Label = "calibrated" if known else "assumed"
     if row.get("outcome") == "oom":
@@ -82,10 +103,10 @@ def predict_training_row(row: Mapping[str, str], catalogue: Catalogue) -> Predic
     if metric == "memory_gb":
         unit = GIBI if "GiB" in row.get("notes", "") else GIGA
         return Prediction(float(memory) / unit, label, "", fits)
-    times = price(program, machine, run.framework, AnalyticNetwork.of(run.cluster.tiers))
+    times = price(program, machine, framework, AnalyticNetwork.of(run.cluster.tiers))
     step = estimate(times, program.table, nodes=float(run.nodes))
-    seconds = _layer_only(row, step, times) if _is_one_layer(row) else float(step.step[0])
-    return Prediction(_in_units(row, run, seconds), label, "", fits)
+    seconds = float(measured_part(row, step, times)[0])
+    return Prediction(in_units(row, run, seconds), label, "", fits)
 
 
 def _fits(row: Mapping[str, str], run: Run) -> bool:
@@ -216,16 +237,14 @@ def _usual(row: Mapping[str, str], device: Device) -> str:
     return "pytorch-fsdp" if row.get("zero_stage") == "3" else "pytorch"
 
 
-def _is_one_layer(row: Mapping[str, str]) -> bool:
-    return row["model_id"].endswith("one-transformer-layer")
+def measured_part(row: Mapping[str, str], step: StepEstimate, times: StepTimes) -> Floats:
+    """Return the seconds that a row is about: the step, or one layer's passes without optimizer and host work."""
+    if row["model_id"].endswith("one-transformer-layer"):
+        return step.step - times.optimizer - times.host
+    return step.step
 
 
-def _layer_only(row: Mapping[str, str], step: StepEstimate, times: StepTimes) -> float:
-    """A row about one layer's forward and backward pass holds no optimizer and no per-step host work."""
-    return float(step.step[0] - times.optimizer[0] - times.host[0])
-
-
-def _in_units(row: Mapping[str, str], run: Run, seconds: float) -> float:
+def in_units(row: Mapping[str, str], run: Run, seconds: float) -> float:
     """Return the step time in the row's metric."""
     counted = number(row, "n_accel")
     tokens, samples = run.job.tokens_per_step, run.job.global_batch
