@@ -31,6 +31,7 @@ VERBS: Final[dict[str, str]] = {
     "init": "Write a commented scenario file to start from.",
     "check": "Check scenario and profile files: keys, units, counts, references.",
     "run": "Simulate the scenario as it is decided and show what happens.",
+    "bench-serve": "Serve a scenario's requests at many rates and find the knee.",
     "plan": "Recommend layout, batch sizes and machines for the scenario.",
     "fit": "Say whether a model fits a device or node, and what eats the memory.",
     "sweep": "Run the scenario over many values of its keys.",
@@ -77,13 +78,17 @@ class VerbGroup(TyperGroup):
         return name, (load_verb(name) if stand_in and name else stand_in), rest
 
 
+def _module(verb: str) -> str:
+    return verb.replace("-", "_")
+
+
 def _module_exists(verb: str) -> bool:
-    return importlib.util.find_spec(f"simulator.cli.{verb}") is not None
+    return importlib.util.find_spec(f"simulator.cli.{_module(verb)}") is not None
 
 
 def load_verb(verb: str) -> Any:
     """Import a verb's module and return its click command."""
-    module = importlib.import_module(f"simulator.cli.{verb}")
+    module = importlib.import_module(f"simulator.cli.{_module(verb)}")
     group = getattr(module, "app", None)
     if group is None:
         group = typer.Typer(add_completion=False, rich_markup_mode=None)

@@ -179,7 +179,9 @@ def _seen_by_client(
     arrival = requests.arrival_s.copy()
     followers = order[~np.isfinite(requests.arrival_s[order])]
     arrival[followers] = spread(result.arrival_s, np.nan)[followers]
-    way = np.where(np.isfinite(requests.arrival_s), passed.reaches_s - requests.arrival_s, 0.0)
+    way = np.full(n, service.front.rtt_s / 2)
+    given = np.isfinite(requests.arrival_s)
+    way[given] = passed.reaches_s[given] - requests.arrival_s[given]
     extra = way + passed.back_s + service.frontend_s
     ttft = spread(result.ttft_s, np.nan) + extra
     latency = spread(result.latency_s, np.nan) + extra + service.post_s
