@@ -32,7 +32,7 @@ _OPERATIONS: Final = {
 }
 #: what the text of a link says about it, tried in order -> class of fabric
 _WIRES: Final = (
-    ("NVLink pairs", "host-memory"),  # the pair measured exchanged 4 GB/s: through the host, not the bridge
+    ("NVLink pairs", "host-staged"),  # the pair measured exchanged 4 GB/s: through the host, not the bridge
     ("NVLink bridge", "nvlink-bridge"),
     ("NVLink3 bridge", "nvlink3"),
     ("PCIe (", "pcie"),
@@ -152,7 +152,7 @@ def _scale_up(
     name = next((fabric for text, fabric in _WIRES if text in link), None)
     if row.get("node_id") in _HOST_COPIES:
         name = "host-memory"
-    scale_up = device.scaleup_bandwidth if name not in ("pcie", "host-memory") else None
+    scale_up = device.scaleup_bandwidth if name not in ("pcie", "host-memory", "host-staged") else None
     rate = scale_up or device.host_bandwidth or _DEFAULT_NIC
     name = name or (device.scaleup_link if scale_up else device.host_link) or "nvlink5"
     spread = max(span / whole, 1)

@@ -52,12 +52,20 @@ class _ExpertRow:
 
 
 def refit(rows: Sequence[Mapping[str, str]], catalogue: Catalogue) -> FabricTable:
-    """Return the table with the stated constants of every class fitted to the rows; other classes are as shipped."""
+    """Return the table with the stated constants of every class fitted to the rows.
+
+    A class without rows forgets its fit and takes the constants of the class that it inherits from, as a class that was
+    never measured does; one that inherits from none keeps the shipped ones.
+    """
     table = load_fabrics()
     for name in table.classes:
         mine = [row for row in rows if _counts(row) and _class_of(row, catalogue, table) == name]
         if mine:
             table = table.with_class(_fit_class(table[name], mine, catalogue, table))
+        elif name in table.parents:
+            parent = table[table.parents[name]]
+            fitted = {key: getattr(parent, key) for key in table.stated[name] - table[name].assumed}
+            table = table.with_class(replace(table[name], **fitted))
     return table
 
 
