@@ -29,10 +29,10 @@ from simulator.profiles.framework import Dispatch
 from simulator.validation.facts import number
 from simulator.validation.training import Run, TrainingConstants, in_units, measured_part, run_of
 
-_PER_SOURCE: Final = 60  # rows of one publication that take part, evenly spread over it
+_PER_SOURCE: Final = 30  # rows of one publication that take part, evenly spread over it
 _WORST: Final = 0.7  # logarithmic errors count up to here
 _SWEEPS: Final = 2
-_TRIES: Final = (0.5, 0.7, 0.85, 1.18, 1.4, 2.0)  # factors tried, wide first; the second sweep takes their square roots
+_TRIES: Final = (0.6, 0.8, 1.25, 1.6)  # factors tried; the second sweep takes their square roots
 
 #: constants of a class or a dispatch that move together
 _EFFICIENCY: Final = (("product16",), ("product8",), ("product4",), ("product32",), ("attention", "attention_early"))

@@ -19,6 +19,7 @@ _PRECISIONS: dict[str, tuple[str, float, float]] = {
     "nvfp4": ("fp4", 2, 2),
     "mxfp4": ("fp4", 2, 2),
     "int8": ("int8", 2, 2),
+    "nf4-weights": ("bf16", 0.5, 2),  # frozen weights in 4-bit blocks, unpacked for 16-bit products (QLoRA)
 }
 
 
