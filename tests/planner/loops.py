@@ -17,7 +17,9 @@ def possible_plans(question: Question) -> Iterator[Plan]:
     """Yield every plan of a dense decoder that breaks no constraint but perhaps memory."""
     model, devices = question.job.model, question.setting.devices
     for tp, pp in product(_divisors(devices), _divisors(devices)):
-        if devices % (tp * pp) or tp > 8 or model.heads % tp or model.kv_heads % tp or model.ffn % tp or pp > model.layers:
+        if devices % (tp * pp) or tp > 8 or pp > model.layers:
+            continue
+        if model.heads % tp or model.kv_heads % tp or model.ffn % tp:
             continue
         for vpp in _virtual_stages(model.layers, pp):
             yield from _batches(question, tp, pp, devices // (tp * pp), vpp)

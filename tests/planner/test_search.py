@@ -63,7 +63,8 @@ def test_what_memory_forbids_is_larger_than_the_memory() -> None:
 
 
 def test_equals_stand_simplest_first() -> None:
-    plans = [Plan(tp=2, dp=4), Plan(dp=8, zero=1), Plan(dp=8), Plan(dp=4, pp=2), Plan(dp=4, tp=2, sequence_parallel=True)]
+    split = Plan(tp=2, dp=4), Plan(dp=4, pp=2), Plan(tp=2, dp=4, sequence_parallel=True)
+    plans = [split[0], Plan(dp=8, zero=1), Plan(dp=8), split[1], split[2]]
     ranked = order(np.ones(len(plans)), PlanTable.of(plans))
     assert [plans[row] for row in ranked] == [plans[2], plans[1], plans[3], plans[0], plans[4]]
 

@@ -97,7 +97,7 @@ def test_divisors_are_those_that_division_finds(number: int) -> None:
 
 
 @pytest.mark.parametrize(("walk", "piece"), [(1, 1), (7, 50), (1 << 16, 1 << 17)])
-def test_how_the_space_is_cut_into_pieces_changes_nothing(monkeypatch: pytest.MonkeyPatch, walk: int, piece: int) -> None:
+def test_how_the_space_is_cut_changes_nothing(monkeypatch: pytest.MonkeyPatch, walk: int, piece: int) -> None:
     asked = question(nodes=1, batch=8)
     whole = search(asked, objectives["time"], keep=20)
     monkeypatch.setattr(searching, "WALK", walk)

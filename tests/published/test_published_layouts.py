@@ -1,0 +1,82 @@
+"""The layouts that Megatron-LM was measured with (Narayanan et al. 2021, arXiv 2104.04473, table 1), among all others.
+
+Full recomputation, no sequence parallelism, no sharding: what that software could do. Micro-batches and virtual stages
+are those of the repository's scripts for the paper. "Searched" counts every plan that was looked at: those that break a
+constraint or do not fit stand behind those that do.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from simulator.foundation.shipped import shipped
+from simulator.mapping.plan import Plan
+from simulator.planner.objectives import objectives
+from simulator.planner.question import question_of
+from simulator.planner.recommendation import recommend
+from simulator.planner.search import rank_of, search
+from simulator.scenario import Scenario, load_scenario
+from simulator.simulation import simulate
+
+COLUMNS = ("model", "tp", "pp", "devices", "batch", "micro", "virtual")
+LAYOUTS = [
+    ("megatron-gpt-1.7b", 1, 1, 32, 512, 16, 1),
+    ("megatron-gpt-3.6b", 2, 1, 64, 512, 16, 1),
+    ("megatron-gpt-7.5b", 4, 1, 128, 512, 16, 1),
+    ("megatron-gpt-18b", 8, 1, 256, 1024, 8, 1),
+    ("megatron-gpt-39b", 8, 2, 512, 1536, 4, 1),
+    ("megatron-gpt-76b", 8, 4, 1024, 1792, 2, 3),
+    ("megatron-gpt-145b", 8, 8, 1536, 2304, 2, 2),
+    ("megatron-gpt-310b", 8, 16, 1920, 2160, 1, 2),
+    ("mt-nlg-530b", 8, 35, 2520, 2520, 1, 3),
+    ("megatron-gpt-1t", 8, 64, 3072, 3072, 1, 1),
+]
+#: the deepest pipelines take some seconds to play
+EACH = [pytest.param(*layout, marks=[pytest.mark.slow] if layout[2] > 16 else [], id=layout[0]) for layout in LAYOUTS]
+
+#: how much slower than the planner's choice a published layout may be: the authors filled a node with TP by rule, and
+#: the cost model is 2 to 11 % too fast where TP is 1, 2 or 4 and right where it is 8 (the same table), so that it finds
+#: narrower TP with more stages better than they did
+SLOWER = 0.35
+
+
+def _asked(model: str, devices: int, batch: int) -> Scenario:
+    return load_scenario(
+        shipped("scenarios") / "gpt3-175b.yaml",
+        [
+            f"cluster.nodes[0].count={devices // 8}",
+            f"workloads[0].model={model}",
+            f"workloads[0].batch.global={batch}",
+            "workloads[0].precision=fp16",
+            "workloads[0].framework=megatron-lm-2021",
+            "plan.choices={zero: [0], sequence_parallel: [false], recompute: [full], tp: [1, 2, 4, 8]}",
+        ],
+    )
+
+
+def _published(tp: int, pp: int, devices: int, batch: int, micro: int, virtual: int) -> Plan:
+    dp = devices // (tp * pp)
+    return Plan(tp=tp, pp=pp, dp=dp, vpp=virtual, micro_batch=micro, micro_batches=batch // (micro * dp),
+                recompute="full")  # fmt: skip
+
+
+@pytest.mark.parametrize(COLUMNS, EACH)
+def test_the_planner_s_choice_is_at_least_as_fast_as_the_published_layout(
+    model: str, tp: int, pp: int, devices: int, batch: int, micro: int, virtual: int
+) -> None:
+    asked = _asked(model, devices, batch)
+    published = simulate(asked, plan=_published(tp, pp, devices, batch, micro, virtual)).step_time
+    chosen = recommend(asked, confirm=1).result.step_time
+    assert chosen <= published * (1 + 1e-9)
+    assert published <= chosen * (1 + SLOWER)
+
+
+@pytest.mark.parametrize(COLUMNS, LAYOUTS, ids=[layout[0] for layout in LAYOUTS])
+def test_the_published_layout_fits_and_ranks_in_the_top_five_per_cent_of_what_was_searched(
+    model: str, tp: int, pp: int, devices: int, batch: int, micro: int, virtual: int
+) -> None:
+    asked, measure = question_of(_asked(model, devices, batch)), objectives["time"]
+    found = search(asked, measure, keep=10_000)
+    plan = _published(tp, pp, devices, batch, micro, virtual)
+    assert plan in {found.best.table.row(row) for row in range(len(found.best))}
+    assert rank_of(plan, found, asked, measure) <= 0.05 * found.considered
