@@ -1,8 +1,8 @@
 """Speed and memory of the serving engine: one replica, a thousand behind a router, everything switched on.
 
-Run it alone on an idle machine: ``python benchmarks/serving.py [--quick] [--dynamo PYTHON]``. Each case is the median of
-several runs of one process, CPU seconds of the kernel alone (compilation and input are outside). ``--dynamo`` names a
-Python that has ai-dynamo 1.4.2; its replay then runs the same work (100,000 requests, 1000 in, 200 out, 8 replicas).
+Run it alone on an idle machine: ``python benchmarks/serving.py [--quick] [--dynamo PYTHON]``. Each case is the median
+of several runs in one process, CPU seconds of the kernel alone (compilation and input are outside). ``--dynamo`` names
+a Python that has ai-dynamo 1.4.2; its replay then runs the same work (100,000 requests, 1000 in, 200 out, 8 replicas).
 """
 
 from __future__ import annotations

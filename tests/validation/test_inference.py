@@ -13,8 +13,18 @@ from simulator.profiles.catalogue import load_catalogue
 from simulator.validation.inference import predict_inference_row
 from simulator.validation.inference_llm import run_key, run_of
 
-BASE = {"model_id": "llama-3.1-8b", "device_id": "nvidia-h100-sxm5-80gb", "n_accel": "1", "precision": "bf16",
-        "tp": "1", "pp": "1", "engine": "vllm", "input_len_tokens": "512", "output_len_tokens": "64", "usable": "yes"}  # fmt: skip
+BASE = {
+    "model_id": "llama-3.1-8b",
+    "device_id": "nvidia-h100-sxm5-80gb",
+    "n_accel": "1",
+    "precision": "bf16",
+    "tp": "1",
+    "pp": "1",
+    "engine": "vllm",
+    "input_len_tokens": "512",
+    "output_len_tokens": "64",
+    "usable": "yes",
+}
 
 
 def predicted(**changes: str) -> float:
