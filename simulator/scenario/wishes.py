@@ -11,7 +11,7 @@ from simulator.foundation.schema import Count, Fraction, PositiveSeconds, Strict
 from simulator.scenario.hardware import PriceKind
 from simulator.scenario.train import Degree
 
-Objective = Literal["time", "cost", "energy"]
+Objective = Literal["time", "cost", "energy", "memory"]
 Fidelity = Literal["estimate", "engine"]
 Money = quantity("money", above=True)
 EnergyPrice = quantity("money_per_energy")
