@@ -31,6 +31,7 @@ from simulator.topology.cluster import Cluster
 from simulator.topology.fabric import Fabric
 from simulator.validation.facts import number
 from simulator.validation.prediction import Label, Prediction
+from simulator.validation.training_networks import predict_network_row
 from simulator.workload.jobs.training import Precision, TrainingJob
 from simulator.workload.models.library import load_model
 from simulator.workload.models.parameters import count_parameters
@@ -89,6 +90,8 @@ def predict_training_row(
     Raises:
         InputError: the row names something unknown or says too little; the message is the reason.
     """
+    if not isinstance(load_model(row["model_id"]), Transformer):
+        return predict_network_row(row, catalogue)
     run = run_of(row, catalogue)
     program = program_of(run)
     memory = account(program, run.framework).total[0]

@@ -1,0 +1,128 @@
+"""Time of a network's layers on one device, for arrays of samples: all layers of a network in one call.
+
+A convolution is priced as the matrix product of its im2col form, but its memory traffic is that of the data themselves:
+each input and output once. Grouped and depthwise convolutions fill tensor tiles badly; they run on the vector units
+where that is faster. Each of the two gradients of a product costs as much as the product (the input of the first layer
+needs none). Left out: fast algorithms (Winograd, FFT), layout changes, data that stay in a cache between layers.
+
+Source of the form: roofline (Williams et al. 2009), as in ``compute``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.costs.compute import Machine, fill, join
+from simulator.costs.passes import BACKWARD_KERNELS, Work
+from simulator.profiles.framework import Framework
+from simulator.workload.models.networks.network import Network
+from simulator.workload.operators import Elementwise, Gemm
+
+Floats = NDArray[np.float64]
+
+#: products of the backward pass per product of the forward pass
+GRADIENT_PRODUCTS: Final = 2.0  # gradients of the input and of the weights
+#: share of the speed of plain products that convolutions reach: im2col, halos, layouts
+CONVOLUTION: Final = 0.85
+#: share of the vector units' peak that grouped and depthwise convolutions reach: few inputs per output, no reuse
+GROUPED: Final = 0.25
+_CAST_BYTES: Final = 6.0  # reading an fp32 weight and writing its 16-bit copy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerTable:
+    """A network as arrays of its products, and sums over the layers that only move memory; all per sample.
+
+    Attributes:
+        rows, k, n, groups, repeats: shapes: ``groups`` products of rows x k by k x n, ``repeats`` times.
+        weights: elements of the right side that are parameters.
+        data: elements read and written.
+        gradients: products of the backward pass per product of the forward pass.
+        moved, moved_back: elements that the other layers move, forward and backward; kernels: their launches.
+        tensors: tensors of parameters.
+    """
+
+    rows: Floats
+    k: Floats
+    n: Floats
+    groups: Floats
+    repeats: Floats
+    weights: Floats
+    data: Floats
+    gradients: Floats
+    moved: float
+    moved_back: float
+    kernels: float
+    tensors: int
+
+    @staticmethod
+    @lru_cache(maxsize=512)
+    def of(network: Network) -> LayerTable:
+        """Return the table of a network's layers."""
+        pairs = [(layer, layer.operator) for layer in network.layers if isinstance(layer.operator, Gemm)]
+        moving = [layer.operator for layer in network.layers if isinstance(layer.operator, Elementwise)]
+        gradients = np.full(len(pairs), GRADIENT_PRODUCTS)
+        gradients[:1] = 1.0
+        groups = _array([layer.groups for layer, _ in pairs])
+        return LayerTable(
+            rows=_array([gemm.rows for _, gemm in pairs]) / groups, k=_array([gemm.k for _, gemm in pairs]),
+            n=_array([gemm.n for _, gemm in pairs]), groups=groups,
+            repeats=_array([gemm.repeats for _, gemm in pairs]),
+            weights=_array([gemm.k * gemm.n * layer.groups * gemm.repeats * gemm.weight for layer, gemm in pairs]),
+            data=_array([gemm.saved + layer.outputs for layer, gemm in pairs]), gradients=gradients,
+            moved=sum(part.moved for part in moving),
+            moved_back=sum(part.moved * part.backward_moved for part in moving),
+            kernels=float(sum(part.kernels for part in moving)),
+            tensors=sum(1 for layer in network.layers if layer.parameters),
+        )  # fmt: skip
+
+    @property
+    def macs(self) -> float:
+        """Multiply-adds of one sample's forward pass."""
+        return float((self.rows * self.k * self.n * self.groups * self.repeats).sum())
+
+
+def _array(values: list[int] | list[float] | list[bool]) -> Floats:
+    return np.array(values, dtype=float)
+
+
+def layer_passes(
+    table: LayerTable, samples: Floats, machine: Machine, framework: Framework, vector: float
+) -> tuple[Work, Work]:
+    """Return the work of the forward and the backward pass of a network for each number of samples.
+
+    Args:
+        vector: FLOP/s of the device's vector units, to which products turn that fill no tensor tiles (0: none).
+    """
+    none = Work.none(len(samples))
+    item, share = machine.precision.activation_bytes, framework.dispatch.traffic
+    once = product_times(table, samples, machine, vector)
+    per_element = samples * item * share / machine.stream
+    launches = float(table.repeats.sum())
+    casts = float(table.weights.sum()) * _CAST_BYTES / machine.stream if machine.precision.weight_bytes > item else 0.0
+    forward = none.plus(products=once.sum(axis=1), elementwise=table.moved * per_element + casts,
+                        kernels=launches + table.kernels)  # fmt: skip
+    backward = none.plus(
+        products=(once * table.gradients).sum(axis=1), elementwise=table.moved_back * per_element,
+        kernels=GRADIENT_PRODUCTS * launches + BACKWARD_KERNELS * table.kernels,
+    )  # fmt: skip
+    return forward, backward
+
+
+def product_times(table: LayerTable, samples: Floats, machine: Machine, vector: float) -> Floats:
+    """Return seconds of each product of the forward pass, shape (P, L)."""
+    e = machine.efficiency
+    m = samples[:, None] * table.rows
+    flop = 2.0 * m * table.k * table.n * table.groups * table.repeats
+    ramp = table.k / (table.k + e.depth)
+    filled = fill(m, np.broadcast_to(table.n, m.shape), table.groups, machine.units)
+    tiled = flop / (machine.peak * e.product(machine.precision.peak) * CONVOLUTION * ramp * filled)
+    arithmetic = np.minimum(tiled, flop / (vector * GROUPED)) if vector else tiled
+    item = machine.precision.activation_bytes
+    moved = (samples[:, None] * table.data + table.weights) * item
+    return join(arithmetic, moved / machine.stream, e.sharpness)

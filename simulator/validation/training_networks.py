@@ -1,0 +1,185 @@
+"""Predicts measured training of models that work on samples: convolutional, detection, recommender, speech networks.
+
+Only data parallelism occurs. Not modelled: the input pipeline, decoding, evaluation inside a run. Where layers are
+known they are priced one by one; else a stand-in with the published cost of a forward pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+from math import ceil
+from typing import Final
+
+import numpy as np
+
+from simulator.costs.compute import Machine
+from simulator.costs.estimate import estimate
+from simulator.costs.network import AnalyticNetwork
+from simulator.costs.sample_step import SampleJob, price_samples
+from simulator.foundation.errors import InputError
+from simulator.mapping.placement import place_group
+from simulator.mapping.plan import Plan, PlanTable
+from simulator.profiles.catalogue import Catalogue
+from simulator.profiles.device import Device
+from simulator.profiles.framework import Framework, framework_named
+from simulator.profiles.node import Node
+from simulator.topology.build import build_cluster
+from simulator.topology.fabric import Fabric
+from simulator.topology.tiers import Tier
+from simulator.validation.facts import number
+from simulator.validation.prediction import Label, Prediction
+from simulator.workload.jobs.training import Precision
+from simulator.workload.models.library import find_model
+from simulator.workload.models.networks.network import Network
+from simulator.workload.models.networks.typical import typical_network
+from simulator.workload.optimizers import Optimizer, optimizers
+
+SECONDS_PER_MINUTE: Final = 60.0
+#: what the table's rules prescribe where a row of a benchmark submission leaves it open: a tuned code
+_TUNED: Final = ("mlperf-defaults", "converge=")
+#: update rules that keep two momenta
+_ADAPTIVE: Final = ("adam", "lamb")
+#: servers of devices that neither row nor catalogue places: devices on one host's PCIe, and what joins hosts
+_HOST_SLOTS: Final = 8
+_BETWEEN_HOSTS: Final = "ib-hdr"
+_HOST_LATENCY: Final = 1e-6  # seconds through a root complex
+_FABRIC_LATENCY: Final = 2e-6  # seconds through two switches
+
+
+def predict_network_row(row: Mapping[str, str], catalogue: Catalogue) -> Prediction:
+    """Return the predicted value of a row about a model that is no transformer.
+
+    Raises:
+        InputError: the row names something unknown or says too little; the message is the reason.
+    """
+    device = catalogue.devices[row["device_id"]]
+    part = number(row, "devices_per_accel", 1.0) or 1.0  # a counted die of two is half a device
+    counted = max(1, int(number(row, "n_accel")))
+    machine = _share_of(Machine.of(device, _precision(row, device)), part)
+    devices = max(1, ceil(counted * part))
+    plan = _plan(row, counted)
+    table = PlanTable.of([plan])
+    nodes, tiers = _tiers(row, device, devices, catalogue)
+    job = SampleJob(network=network_of(row), optimizer=_optimizer(row))
+    vector = (device.vector_fp32 or device.peak.get("fp32", 0.0)) * part
+    group = place_group(np.minimum(table.dp, devices), table.tp, tiers)
+    times = price_samples(job, table, group, machine, _framework(row), AnalyticNetwork.of(tiers), vector=vector)
+    seconds = float(estimate(times, table, nodes=float(nodes)).step[0])
+    label: Label = "calibrated" if machine.efficiency.origin == "calibrated" else "assumed"
+    return Prediction(_in_units(row, plan.global_batch, seconds), label, "", None)
+
+
+def _share_of(machine: Machine, part: float) -> Machine:
+    if part >= 1.0:
+        return machine
+    units = None if machine.units is None else max(1, round(machine.units * part))
+    return replace(machine, peak=machine.peak * part, peak16=machine.peak16 * part,
+                   bandwidth=machine.bandwidth * part, units=units)  # fmt: skip
+
+
+@lru_cache(maxsize=512)
+def _network(name: str, size: int | None) -> Network:
+    model = find_model(name)
+    if model.network is not None:
+        printed = model.forward.image_size if model.forward else None
+        if size is None or printed is None:
+            return model.network.build()
+        return model.network.build(round(model.network.size * size / printed))  # a latent is smaller than its image
+    if model.forward is None:
+        raise InputError(f"neither layers nor the cost of a forward pass of {name!r} are known.")
+    return typical_network(model.forward, size if model.forward.image_size else None)
+
+
+def network_of(row: Mapping[str, str]) -> Network:
+    """Return the layers of a row's model at its image size."""
+    size = number(row, "image_size_px", 0.0)
+    return _network(row["model_id"], int(size) if size else None)
+
+
+def _precision(row: Mapping[str, str], device: Device) -> Precision:
+    """Return the printed precision; unprinted, the 16-bit one of the device (``mlperf-defaults``)."""
+    if row.get("precision"):
+        return Precision.of(row["precision"])
+    return Precision.of("bf16-amp" if "fp16" not in device.peak else "fp16-amp")
+
+
+def _plan(row: Mapping[str, str], devices: int) -> Plan:
+    if max(number(row, name, 1.0) or 1.0 for name in ("tp", "pp")) > 1:
+        raise InputError("networks are priced data-parallel only; the row cuts the model.")
+    batch = number(row, "global_batch_samples", 0.0) or number(row, "micro_batch_samples", 0.0) * devices
+    if not batch:
+        raise InputError("the row names no batch.")
+    dp = min(devices, int(batch))
+    micro = int(number(row, "micro_batch_samples", 0.0) or max(1, round(batch / dp)))
+    return Plan(dp=dp, micro_batch=micro, micro_batches=max(1, round(batch / (micro * dp))))
+
+
+def _optimizer(row: Mapping[str, str]) -> Optimizer:
+    printed = row.get("optimizer", "").casefold()
+    return optimizers["adam" if any(name in printed for name in _ADAPTIVE) else "momentum"]
+
+
+def _framework(row: Mapping[str, str]) -> Framework:
+    tuned = any(mark in row.get("assumption", "") for mark in _TUNED)
+    return framework_named("convolutional-tuned" if tuned else "convolutional")
+
+
+def _tiers(row: Mapping[str, str], device: Device, devices: int, catalogue: Catalogue) -> tuple[int, tuple[Tier, ...]]:
+    """Return the nodes of a run and its tiers; devices that no server holds stand eight to a host on PCIe."""
+    printed = int(number(row, "n_nodes", 0.0) or 0)
+    server = _server(row, device, catalogue)
+    if server is None or server.device_count < 1:
+        nodes = printed or ceil(devices / _HOST_SLOTS)
+        return nodes, _hosts(device, devices, nodes, catalogue)
+    nodes = max(ceil(devices / server.device_count), 1)
+    return max(nodes, printed), _built(server.name, device.name, nodes, catalogue)
+
+
+def _server(row: Mapping[str, str], device: Device, catalogue: Catalogue) -> Node | None:
+    if row.get("node_id"):
+        return catalogue.nodes[row["node_id"]]
+    holding = [node for node in catalogue.nodes.values() if node.device == device.name]
+    return max(holding, key=lambda node: (node.device_count or 0, node.name)) if holding else None
+
+
+def _hosts(device: Device, devices: int, nodes: int, catalogue: Catalogue) -> tuple[Tier, ...]:
+    slot, between = catalogue.links["pcie4-x16"], catalogue.links[_BETWEEN_HOSTS]
+    rate = device.host_bandwidth or slot.require("bandwidth")
+    share = ceil(devices / nodes)
+    inside = Tier(name="pcie", span=share, bandwidth=rate, port_bandwidth=rate, latency=_HOST_LATENCY, link=slot.name)
+    if nodes == 1:
+        return (inside,)
+    port = between.require("bandwidth")
+    return inside, Tier(name="leaf", span=share * nodes, bandwidth=port / share, port_bandwidth=port,
+                        latency=_FABRIC_LATENCY, link=between.name)  # fmt: skip
+
+
+@lru_cache(maxsize=512)
+def _built(node: str, device: str, count: int, catalogue: Catalogue) -> tuple[Tier, ...]:
+    server = catalogue.nodes[node]
+    link = catalogue.links[_BETWEEN_HOSTS] if server.nic_bandwidth is None and count > 1 else None
+    return tuple(build_cluster(nodes=[(server, catalogue.devices[device], count)], links=catalogue.links,
+                               fabric=Fabric(shape="fat-tree", link=link)).tiers)  # fmt: skip
+
+
+def _in_units(row: Mapping[str, str], batch: int, seconds: float) -> float:
+    match row["metric"]:
+        case "iteration_time_s":
+            return seconds
+        case "samples_per_s":
+            return batch / seconds
+        case "time_to_train_min":
+            return samples_to_converge(row) / batch * seconds / SECONDS_PER_MINUTE
+        case metric:
+            raise InputError(f"no prediction in {metric!r}.")
+
+
+def samples_to_converge(row: Mapping[str, str]) -> float:
+    """Return the samples that a run needs, as its ``converge=SAMPLES(RUNS)`` assumption states them."""
+    for word in row.get("assumption", "").split():
+        name, _, value = word.partition("=")
+        if name == "converge":
+            return float(value.partition("(")[0])
+    raise InputError("the row does not say how many samples it takes to converge.")

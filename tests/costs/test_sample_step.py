@@ -1,0 +1,111 @@
+"""Laws of the training step of networks that work on samples."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from simulator.costs.compute import Machine
+from simulator.costs.estimate import estimate
+from simulator.costs.layers import LayerTable, layer_passes, product_times
+from simulator.costs.network import AnalyticNetwork
+from simulator.costs.sample_step import SampleJob, price_samples
+from simulator.foundation.errors import InputError
+from simulator.mapping.placement import place_group
+from simulator.mapping.plan import Plan, PlanTable
+from simulator.profiles.catalogue import load_catalogue
+from simulator.profiles.framework import framework_named
+from simulator.topology.build import build_cluster
+from simulator.topology.fabric import Fabric
+from simulator.workload.jobs.training import Precision
+from simulator.workload.models.library import load_forward, load_network
+from simulator.workload.models.networks.typical import typical_network
+from simulator.workload.optimizers import optimizers
+
+_CATALOGUE = load_catalogue()
+_A100 = _CATALOGUE.devices["nvidia-a100-sxm4-80gb"]
+_FRAMEWORK = framework_named("convolutional")
+_NETWORKS = ("resnet50-v1.5", "efficientnet-b0", "vgg16", "ssd300-resnet50", "dlrm-dcnv2", "3d-unet-kits19")
+
+
+def machine(precision: str = "fp16-amp") -> Machine:
+    return Machine.of(_A100, Precision.of(precision))
+
+
+def step(name: str, plan: Plan, on: Machine | None = None) -> float:
+    node = _CATALOGUE.nodes["dgx-a100-640gb"]
+    tiers = build_cluster(nodes=[(node, _A100, 2)], links=_CATALOGUE.links, fabric=Fabric(shape="fat-tree")).tiers
+    table = PlanTable.of([plan])
+    job = SampleJob(network=load_network(name), optimizer=optimizers["momentum"])
+    times = price_samples(job, table, place_group(table.dp, table.tp, tiers), on or machine(), _FRAMEWORK,
+                          AnalyticNetwork.of(tiers), vector=_A100.peak["fp32"])  # fmt: skip
+    found = estimate(times, table)
+    assert found.step[0] == pytest.approx(sum(part[0] for part in found.parts.values()))
+    return float(found.step[0])
+
+
+@pytest.mark.parametrize("name", _NETWORKS)
+def test_operators_hold_the_work_of_the_network(name: str) -> None:
+    network = load_network(name)
+    assert LayerTable.of(network).macs == pytest.approx(network.macs)
+
+
+@pytest.mark.parametrize("name", ["timm-regnety-032", "efficientdet-d0", "timm-cait-s24-224"])
+def test_a_stand_in_has_the_published_cost_of_its_model(name: str) -> None:
+    facts = load_forward(name)
+    stand_in = typical_network(facts)
+    assert stand_in.macs == pytest.approx(facts.macs, rel=0.01)
+    if facts.activations is not None:
+        assert stand_in.activations == pytest.approx(facts.activations, rel=0.01)
+    if facts.parameters is not None:
+        assert stand_in.parameters == pytest.approx(facts.parameters, rel=0.01)
+
+
+@pytest.mark.parametrize("name", _NETWORKS)
+def test_products_never_pass_the_peak(name: str) -> None:
+    network, on = load_network(name), machine()
+    seconds = product_times(LayerTable.of(network), np.array([64.0]), on, _A100.peak["fp32"]).sum()
+    assert seconds >= 2.0 * 64 * network.macs / on.peak
+
+
+@pytest.mark.parametrize("name", _NETWORKS)
+def test_a_larger_batch_is_never_faster_but_costs_less_per_sample(name: str) -> None:
+    steps = {batch: step(name, Plan(micro_batch=batch)) for batch in (8, 32, 128, 512)}
+    pairs = list(zip(steps.items(), list(steps.items())[1:], strict=False))
+    assert all(small <= large for (_, small), (_, large) in pairs)
+    assert all(large / many <= small / few * 1.05 for (few, small), (many, large) in pairs)
+
+
+@pytest.mark.parametrize("name", _NETWORKS)
+def test_more_bandwidth_or_more_arithmetic_is_never_slower(name: str) -> None:
+    plan, plain = Plan(micro_batch=64), machine()
+    base = step(name, plan, plain)
+    assert step(name, plan, replace(plain, bandwidth=2 * plain.bandwidth)) <= base
+    assert step(name, plan, replace(plain, peak=2 * plain.peak, peak16=2 * plain.peak16)) <= base
+
+
+def test_narrow_numbers_are_faster_than_wide_ones() -> None:
+    plan = Plan(micro_batch=128)
+    assert step("resnet50-v1.5", plan, machine("fp16-amp")) < step("resnet50-v1.5", plan, machine("tf32"))
+    assert step("resnet50-v1.5", plan, machine("tf32")) < step("resnet50-v1.5", plan, machine("fp32"))
+
+
+def test_replicas_wait_for_gradients_and_only_for_those() -> None:
+    alone = step("vgg16", Plan(micro_batch=64))
+    together = step("vgg16", Plan(micro_batch=64, dp=8))
+    apart = step("vgg16", Plan(micro_batch=64, dp=16))
+    assert alone < together < apart < 2 * alone
+
+
+def test_a_small_batch_waits_for_the_host() -> None:
+    table, on = LayerTable.of(load_network("resnet50-v1.5")), machine()
+    ahead, _ = layer_passes(table, np.array([1.0, 1024.0]), on, _FRAMEWORK, _A100.peak["fp32"])
+    waits = ahead.busy(on, _FRAMEWORK)[1]
+    assert waits[0] > 0 == waits[1]
+
+
+def test_networks_are_not_cut_by_tensor_parallelism() -> None:
+    with pytest.raises(InputError, match="data-parallel only"):
+        step("resnet50-v1.5", Plan(micro_batch=8, tp=2))
