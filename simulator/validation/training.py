@@ -31,7 +31,12 @@ from simulator.topology.cluster import Cluster
 from simulator.topology.fabric import Fabric
 from simulator.validation.facts import number
 from simulator.validation.prediction import Label, Prediction
-from simulator.validation.training_networks import predict_network_row
+from simulator.validation.training_networks import (
+    SECONDS_PER_MINUTE,
+    is_priced_by_layers,
+    predict_network_row,
+    samples_to_converge,
+)
 from simulator.workload.jobs.training import Precision, TrainingJob
 from simulator.workload.models.library import load_model
 from simulator.workload.models.parameters import count_parameters
@@ -47,6 +52,7 @@ _SERVERS: Final = {
     "nvidia-h100-sxm5-80gb": "hgx-h100-8",
     "nvidia-b200-sxm-180gb": "hgx-b200-8",
 }
+_PCIE_SERVER: Final = "oem-8x-l40s-pcie"  # of cards that no server of the catalogue holds: eight on PCIe
 #: share of the weights that low-rank adapters add and train (rank 16 of hidden 4096: 2 * 16 / 4096)
 _ADAPTER_SHARE: Final = 0.008
 _BETWEEN_SERVERS: Final = "ib-hdr"  # where neither the row nor the server names a network
@@ -90,7 +96,7 @@ def predict_training_row(
     Raises:
         InputError: the row names something unknown or says too little; the message is the reason.
     """
-    if not isinstance(load_model(row["model_id"]), Transformer):
+    if is_priced_by_layers(row):
         return predict_network_row(row, catalogue)
     run = run_of(row, catalogue)
     program = program_of(run)
@@ -137,6 +143,8 @@ def run_of(row: Mapping[str, str], catalogue: Catalogue) -> Run:
     ranks = int(counted * (number(row, "ranks_per_accel", 1.0) or 1.0))
     devices = max(1, ceil(counted * (number(row, "devices_per_accel", 1.0) or 1.0)))
     plan = _plan(row, ranks, model)
+    if plan.dp == ranks > devices and not ranks % devices:  # replicas on the cores of one device: the device is the rank
+        plan = replace(plan, dp=devices, micro_batch=plan.micro_batch * (ranks // devices))
     precision = Precision.of(row.get("precision") or "bf16")
     trained = _ADAPTER_SHARE if row["kind_of_work"] == "llm-lora" else 1.0
     job = TrainingJob(
@@ -192,6 +200,8 @@ def _node(row: Mapping[str, str], device: Device, catalogue: Catalogue) -> Node:
     if name:
         return catalogue.nodes[name]
     holding = [node for node in catalogue.nodes.values() if node.device == device.name]
+    if not holding and device.kind == "gpu":
+        return catalogue.nodes[_PCIE_SERVER]
     if not holding:
         raise InputError(f"no server with {device.name!r} is in the catalogue and the row names none.")
     return max(holding, key=lambda node: (node.device_count or 0, node.name))
@@ -256,6 +266,8 @@ def in_units(row: Mapping[str, str], run: Run, seconds: float) -> float:
             return seconds
         case "samples_per_s":
             return samples / seconds
+        case "time_to_train_min":
+            return samples_to_converge(row) / samples * seconds / SECONDS_PER_MINUTE
         case "tokens_per_s_per_gpu":
             return tokens / seconds / counted
         case "tflops_per_gpu":

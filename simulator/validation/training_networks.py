@@ -34,6 +34,7 @@ from simulator.workload.jobs.training import Precision
 from simulator.workload.models.library import find_model
 from simulator.workload.models.networks.network import Network
 from simulator.workload.models.networks.typical import typical_network
+from simulator.workload.models.transformer import Transformer
 from simulator.workload.optimizers import Optimizer, optimizers
 
 SECONDS_PER_MINUTE: Final = 60.0
@@ -69,6 +70,12 @@ def predict_network_row(row: Mapping[str, str], catalogue: Catalogue) -> Predict
     seconds = float(estimate(times, table, nodes=float(nodes)).step[0])
     label: Label = "calibrated" if machine.efficiency.origin == "calibrated" else "assumed"
     return Prediction(_in_units(row, plan.global_batch, seconds), label, "", None)
+
+
+def is_priced_by_layers(row: Mapping[str, str]) -> bool:
+    """Return whether a row's model works on samples: it has layers of its own, or is no transformer."""
+    model = find_model(row["model_id"])
+    return model.network is not None or not isinstance(model.architecture, Transformer)
 
 
 def _share_of(machine: Machine, part: float) -> Machine:
