@@ -35,6 +35,8 @@ def _sentences(result: Result) -> Iterator[str]:
         f"MFU {m['mfu']:.1%}, {m['tokens_per_s']:,.0f} tokens/s on {result.hardware.devices} devices."
     )
     yield from _where(result)
+    if result.feeding is not None:
+        yield from result.feeding.sentences()
     yield from _what_helps(result)
     yield from _memory(result)
     yield from _money(result)
@@ -85,7 +87,8 @@ def _money(result: Result) -> Iterator[str]:
         text += f" and costs {m['cost_usd']:,.0f} USD"
     if "energy_j" in m:
         text += f" and at most {show(m['energy_j'], 'energy')}"
-    yield f"{text}, without failures and checkpoints."
+    saved = result.feeding is not None and result.feeding.saving is not None
+    yield f"{text}, with its checkpoints, without failures." if saved else f"{text}, without failures and checkpoints."
 
 
 def _trust(result: Result) -> Iterator[str]:

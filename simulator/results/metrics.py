@@ -32,6 +32,14 @@ DEFINITIONS: Final[dict[str, str]] = {
     "energy_per_step_j": "power x step time: an upper bound, since nodes draw less while they wait",
     "energy_j": "the same over the time to train",
     "energy_cost_usd": "energy x price of electricity",
+    "data_stall_s": "of a step in which all devices wait for the slowest loader",
+    "data_stall_fraction": "the same over the step",
+    "device_idle_fraction": "share of a step in which devices wait for data, for the largest shard or for a checkpoint",
+    "shard_imbalance": "samples of the largest shard over the mean one",
+    "storage_read_bytes_per_s": "drawn from the storage by all loaders, caches taken off",
+    "checkpoint_bytes": "weights and optimizer state of one checkpoint",
+    "checkpoint_write_s": "to write one, alone on its storage and links",
+    "checkpoint_read_s": "to read one back, for a restart",
 }
 
 

@@ -11,7 +11,7 @@ from simulator.engine.trace import Record
 from simulator.results.layout_plot import Seat, plot_layout
 from simulator.results.memory_plot import MemoryBar, plot_memory
 from simulator.results.spans import Span
-from simulator.results.step_parts import PARTS
+from simulator.results.step_parts import INPUT_PARTS, PARTS
 from simulator.results.style import save
 from simulator.results.timeline_plot import plot_timeline
 from simulator.results.waterfall_plot import Part, plot_waterfall
@@ -75,7 +75,7 @@ class Pictures:
 
     def waterfall(self) -> tuple[Figure, Any]:
         """Draw where the step's time goes."""
-        parts = [Part(name=name, seconds=seconds, kind=PARTS[name])
+        parts = [Part(name=name, seconds=seconds, kind=(PARTS | INPUT_PARTS)[name])
                  for name, seconds in self.result.parts.items() if seconds > 0]  # fmt: skip
         return plot_waterfall(parts)
 

@@ -11,6 +11,7 @@ from simulator.foundation.units import GIGA, TERA, show
 from simulator.mapping.plan import Plan
 from simulator.mapping.unfolding import ReplicaClass
 from simulator.profiles.error_bands import ErrorBand
+from simulator.results.feeding import Feeding
 from simulator.results.metrics import DEFINITIONS
 from simulator.workload.jobs.training import TrainingJob
 
@@ -50,6 +51,7 @@ class Result:
         classes: of data-parallel replicas that behave alike.
         assumptions: what was taken for granted, in words.
         trace: what was played; None for an estimate.
+        feeding: what data and checkpoints do to the step; None if the scenario has neither.
     """
 
     scenario: str
@@ -70,6 +72,7 @@ class Result:
     classes: tuple[ReplicaClass, ...]
     assumptions: tuple[str, ...]
     trace: Trace | None
+    feeding: Feeding | None = None
 
     def __repr__(self) -> str:
         return f"<Result of {self.scenario}: {self.summary}>"
@@ -85,11 +88,12 @@ class Result:
         m = self.metrics
         used, limit = m["memory_bytes"] / GIGA, m["memory_limit_bytes"] / GIGA
         error = f", calibration error {self.band.median:.0%}, 90 % below {self.band.most:.0%}" if self.band else ""
-        return (
+        text = (
             f"{self.job.model.name} on {self.hardware.devices} x {self.hardware.device}: "
             f"{show(self.step_time, 'time')} per step, {m['flop_per_s_per_device'] / TERA:.4g} TFLOP/s per device, "
             f"MFU {m['mfu']:.1%}, memory {used:.1f} of {limit:.1f} GB ({self.label}{error})"
         )
+        return text if self.feeding is None else f"{text}; {self.feeding.summary}"
 
     def facts(self) -> dict[str, Any]:
         """Return everything but the trace as plain data, for JSON."""
@@ -112,6 +116,7 @@ class Result:
             "gains_of_ten_per_cent": dict(self.gains),
             "replica_classes": [asdict(one) for one in self.classes],
             "assumptions": list(self.assumptions),
+            **({"feeding": self.feeding.facts()} if self.feeding else {}),
         }
 
     def frame(self) -> pd.DataFrame:

@@ -22,6 +22,9 @@ PARTS: Final[dict[str, str]] = {
     "stragglers": "bubble",
 }
 
+#: parts that data and checkpoints add, where a scenario has them
+INPUT_PARTS: Final[dict[str, str]] = {"shards": "data", "data": "data", "checkpoint": "checkpoint"}
+
 #: what each part means, for people
 MEANINGS: Final[dict[str, str]] = {
     "compute": "products, attention and elementwise kernels of the forward and backward passes",
@@ -33,6 +36,9 @@ MEANINGS: Final[dict[str, str]] = {
     "gradients": "gradients (and sharded weights) exchanged over the replicas, where nothing hides it",
     "optimizer": "the update of the weights",
     "stragglers": "equal machines are not equal: the slowest of many sets the pace",
+    "shards": "replicas with smaller shards wait for the one with the largest",
+    "data": "the devices wait for the slowest loader",
+    "checkpoint": "the devices wait for a checkpoint, spread over the steps between two",
 }
 
 

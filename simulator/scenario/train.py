@@ -12,6 +12,14 @@ from simulator.foundation.schema import Count, Name, StrictModel, text_or
 from simulator.mapping.plan import Plan
 from simulator.profiles.framework import Framework, framework_named
 from simulator.scenario.kinds import Context, WorkloadKind
+from simulator.scenario.train_input import (
+    TrainCheckpoint,
+    TrainCheckpointFile,
+    TrainDataFile,
+    TrainInput,
+    checkpoint_from,
+    input_from,
+)
 from simulator.workload.jobs.training import Precision, TrainingJob
 from simulator.workload.models.transformer import Transformer
 from simulator.workload.optimizers import Optimizer, optimizers
@@ -80,6 +88,8 @@ class TrainFile(StrictModel):
     tokens: Tokens | None = Field(default=None, description="tokens of the whole run, for its time and cost")
     batch: BatchFile
     parallelism: text_or(Literal["auto"], LayoutFile) = "auto"  # type: ignore[valid-type]
+    data: TrainDataFile | None = Field(default=None, description="what feeds it; left out: it never waits for data")
+    checkpoint: TrainCheckpointFile | None = Field(default=None, description="left out: none is written")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +102,8 @@ class TrainWorkload:
         tokens: of the whole run; None if nobody asks for its end.
         micro_batch: samples of one forward pass of one DP rank; None for the planner to choose.
         plan: the decision, if it is taken; None for the planner to take.
+        data: what feeds it; None if it never waits for data.
+        checkpoint: None if none is written.
     """
 
     id: str
@@ -100,6 +112,8 @@ class TrainWorkload:
     tokens: float | None
     micro_batch: int | None
     plan: Plan | None
+    data: TrainInput | None = None
+    checkpoint: TrainCheckpoint | None = None
 
     @property
     def steps(self) -> float | None:
@@ -119,6 +133,8 @@ def build(file: TrainFile, context: Context) -> TrainWorkload:
     seq_len = _seq_len(file, model, context)
     samples = _samples(file.batch.global_, seq_len, context)
     micro = None if file.batch.micro == "auto" else file.batch.micro
+    feed = None if file.data is None else input_from(file.data, context.below("data"))
+    saved = None if file.checkpoint is None else checkpoint_from(file.checkpoint, feed, context.below("checkpoint"))
     job = TrainingJob(model=model, seq_len=seq_len, global_batch=samples, precision=precision, optimizer=optimizer)
     return TrainWorkload(
         id=file.id,
@@ -127,6 +143,8 @@ def build(file: TrainFile, context: Context) -> TrainWorkload:
         tokens=file.tokens,
         micro_batch=micro,
         plan=None if file.parallelism == "auto" else _plan(file.parallelism, samples, micro, model, context),
+        data=feed,
+        checkpoint=saved,
     )
 
 

@@ -11,6 +11,7 @@ from simulator.engine.trace import Trace
 from simulator.mapping.program import Program
 from simulator.mapping.unfolding import ReplicaClass
 from simulator.profiles.error_bands import error_band
+from simulator.results.feeding import Feeding
 from simulator.results.metrics import Resources, training_metrics
 from simulator.results.result import Hardware, Result
 from simulator.scenario import Scenario
@@ -28,8 +29,11 @@ def training_result(
     memory: Mapping[str, float],
     parts: Mapping[str, float],
     trace: Trace | None,
+    feeding: Feeding | None = None,
 ) -> Result:
-    """Return the result of one training step."""
+    """Return the result of one training step; data and checkpoints, if there are any, lengthen it by their parts."""
+    if feeding is not None:
+        parts = {**parts, **feeding.parts}
     plan, step = program.table.row(0), sum(parts.values())
     limit = usable_memory(setting.smallest)
     metrics = training_metrics(
@@ -38,7 +42,10 @@ def training_result(
     )  # fmt: skip
     metrics |= {"bubble_fraction": parts["bubble"] / step, "memory_bytes": sum(memory.values()),
                 "memory_limit_bytes": limit}  # fmt: skip
+    metrics |= feeding.metrics() if feeding else {}
     sources = setting.sources
+    gains = step_gains(program, setting.machine, setting.framework, setting.tiers, scaleup=setting.scaleup,
+                       nodes=float(setting.nodes))  # fmt: skip
     return Result(
         scenario=scenario.name,
         scenario_sha256=scenario.sha256,
@@ -57,11 +64,11 @@ def training_result(
         parts=parts,
         memory=memory,
         memory_limit=limit,
-        gains=step_gains(program, setting.machine, setting.framework, setting.tiers, scaleup=setting.scaleup,
-                         nodes=float(setting.nodes)),
+        gains=feeding.gains(gains) if feeding else gains,
         classes=classes,
         assumptions=setting.assumptions,
         trace=trace,
+        feeding=feeding,
     )
 
 

@@ -15,6 +15,7 @@ from simulator.scenario import Scenario
 from simulator.scenario.train import TrainWorkload
 from simulator.simulation.answer import training_result
 from simulator.simulation.feasibility import check_memory
+from simulator.simulation.feeding import feeding_of
 from simulator.simulation.marks import marks_of
 from simulator.simulation.setting import setting_of
 
@@ -37,8 +38,9 @@ def simulate_training(scenario: Scenario, workload: TrainWorkload, plan: Plan | 
         lane = busiest_lane(trace)
         alone = parts_of_trace(trace, lane, times[classes[lane[0]].conditions[lane[1]]], plan.micro_batches)
         parts = with_stragglers(alone, float(straggling(setting.nodes)))
+    feeding = feeding_of(scenario, workload, setting, plan, alone=sum(parts.values()))
     return training_result(
-        scenario, workload, setting, program, classes=classes, memory=memory, parts=parts, trace=trace
+        scenario, workload, setting, program, classes=classes, memory=memory, parts=parts, trace=trace, feeding=feeding
     )
 
 

@@ -105,7 +105,7 @@ class DataRun:
 def run_data(job: DataJob, streams: Streams) -> DataRun:
     """Play the job; raises :class:`Infeasible` if a node's memory cannot hold its loader."""
     job.check_memory()
-    counts = _samples_of_devices(job, streams)
+    counts = shard_counts(job, streams)
     hits = cache_hit_rates(job, streams["cache"])
     rng = streams["sizes"]
     played = tuple(_play(job, number, counts, float(hit), rng) for number, hit in enumerate(hits))
@@ -115,7 +115,7 @@ def run_data(job: DataJob, streams: Streams) -> DataRun:
     )  # fmt: skip
 
 
-def _samples_of_devices(job: DataJob, streams: Streams) -> NDArray[np.int64]:
+def shard_counts(job: DataJob, streams: Streams) -> NDArray[np.int64]:
     """Samples of each device's shard, shape (devices,)."""
     labels = None
     if job.dataset.classes:
