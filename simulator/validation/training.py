@@ -143,7 +143,7 @@ def run_of(row: Mapping[str, str], catalogue: Catalogue) -> Run:
     ranks = int(counted * (number(row, "ranks_per_accel", 1.0) or 1.0))
     devices = max(1, ceil(counted * (number(row, "devices_per_accel", 1.0) or 1.0)))
     plan = _plan(row, ranks, model)
-    if plan.dp == ranks > devices and not ranks % devices:  # replicas on the cores of one device: the device is the rank
+    if plan.dp == ranks > devices and not ranks % devices:  # cores of one device are one rank
         plan = replace(plan, dp=devices, micro_batch=plan.micro_batch * (ranks // devices))
     precision = Precision.of(row.get("precision") or "bf16")
     trained = _ADAPTER_SHARE if row["kind_of_work"] == "llm-lora" else 1.0

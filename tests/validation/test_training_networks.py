@@ -1,0 +1,61 @@
+"""Published training rates of networks, against their predictions."""
+
+from __future__ import annotations
+
+import pytest
+
+from simulator.foundation.errors import InputError
+from simulator.profiles.catalogue import load_catalogue
+from simulator.validation.training_networks import is_priced_by_layers, predict_network_row, samples_to_converge
+
+_CATALOGUE = load_catalogue()
+_A100 = {"device_id": "nvidia-a100-sxm4-80gb", "node_id": "dgx-a100-640gb"}
+_H100 = {"device_id": "nvidia-h100-sxm5-80gb", "node_id": "hgx-h100-8", "assumption": "mlperf-defaults"}
+
+
+def predicted(**row: str) -> float:
+    value = predict_network_row({"metric": "samples_per_s", "n_accel": "1", **row}, _CATALOGUE).value
+    assert value is not None
+    return value
+
+
+def test_segmentation_on_one_hopper_server_is_as_published() -> None:
+    # MLPerf Training v3.1, 3D U-Net on 8 H100: 562.9 samples/s in the logs (not an official result)
+    rate = predicted(model_id="3d-unet-kits19", n_accel="8", global_batch_samples="56", **_H100)
+    assert rate == pytest.approx(562.9, rel=0.15)
+
+
+def test_image_classification_is_as_published() -> None:
+    # MLPerf Training v3.1, ResNet-50 on 8 H100: 55,832 images/s in the logs (not an official result)
+    rate = predicted(model_id="resnet50-v1.5", n_accel="8", global_batch_samples="3200", image_size_px="224", **_H100)
+    assert rate == pytest.approx(55_832, rel=0.25)
+
+
+def test_a_counted_die_is_half_a_card() -> None:
+    # TensorFlow benchmarks, April 2017: Inception v3 on one K80 GPU, batch 32: 29.2 images/s
+    row = {"model_id": "inception-v3", "device_id": "nvidia-k80-pcie-24gb", "devices_per_accel": "0.5",
+           "precision": "fp32", "micro_batch_samples": "32", "image_size_px": "299"}  # fmt: skip
+    assert predicted(**row) == pytest.approx(29.2, rel=0.3)
+    assert predicted(**row) < predicted(**{**row, "devices_per_accel": "1"})
+
+
+def test_a_whole_run_is_its_samples_over_its_rate() -> None:
+    row = {"model_id": "resnet50-v1.5", "n_accel": "8", "global_batch_samples": "3200", **_H100}
+    minutes = predicted(**{**row, "metric": "time_to_train_min", "assumption": "converge=45600000(36)"})
+    assert minutes == pytest.approx(45_600_000 / predicted(**row) / 60.0)
+
+
+def test_a_run_of_unknown_length_is_not_predicted() -> None:
+    with pytest.raises(InputError, match="how many samples"):
+        samples_to_converge({"assumption": "mlperf-defaults"})
+
+
+def test_models_with_layers_are_told_from_transformers_of_text() -> None:
+    assert is_priced_by_layers({"model_id": "resnet50-v1.5"})
+    assert is_priced_by_layers({"model_id": "vit-b16-224"})
+    assert not is_priced_by_layers({"model_id": "bert-large"})
+
+
+def test_a_cut_network_is_refused_with_the_reason() -> None:
+    with pytest.raises(InputError, match="data-parallel only"):
+        predicted(model_id="resnet101", n_accel="8", pp="8", global_batch_samples="64", precision="fp32", **_A100)
