@@ -27,8 +27,8 @@ _MLPERF_TOKENS: Final = 177.0
 #: samples that offline runs and servers put into one pass at most
 _OFFLINE_BATCH: Final = {"cnn": 256, "detection": 8, "encoder": 64, "segmentation": 4, "speech": 1024, "recsys": 65536}
 _SERVER_SHARE: Final = 0.85
-#: sliding windows of one case of KiTS19
-_WINDOWS: Final = 65
+#: parts of one MLPerf sample: sliding windows of a case of KiTS19, user-item pairs of a recommendation query (mean)
+_PARTS: Final = {"3d-unet-kits19": 65, "dlrm-v1": 270, "dlrm-dcnv2": 270}
 
 
 def forward_value(row: Mapping[str, str], catalogue: Catalogue) -> float:
@@ -37,7 +37,7 @@ def forward_value(row: Mapping[str, str], catalogue: Catalogue) -> float:
     runner = runner_of(row, catalogue)
     model = model_of(row)
     tokens = tokens_of(row, model)
-    passes = _WINDOWS if row["model_id"] == "3d-unet-kits19" else 1
+    passes = _PARTS.get(row["model_id"], 1)
     accelerators = number(row, "n_accel", 1)
     metric = row["metric"]
     if row["kind_of_work"].endswith("-batch"):

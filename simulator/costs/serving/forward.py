@@ -106,8 +106,8 @@ def _network(model: Network, batch: float, runner: Runner) -> float:
     device, launches = 0.0, 0
     for layer in model.layers:
         if isinstance(layer.operator, Gemm):
-            device += layer.operator.repeats * layer.steps * _layer(layer, batch, runner)
-            launches += layer.operator.repeats * layer.steps
+            device += layer.operator.repeats * _layer(layer, batch, runner)
+            launches += layer.operator.repeats
         else:
             moved = layer.operator.moved * batch * runner.activation_bytes
             stream = moved / (runner.bandwidth * runner.kernels.stream16)

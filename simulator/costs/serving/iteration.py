@@ -86,10 +86,10 @@ def product_seconds(product: Product, tokens: Floats, replica: Replica, rate: Ra
     rows = visited / np.maximum(held, 1.0)
     apart = np.maximum(held, 1.0)
     useful = useful_share(rows, np.full_like(rows, product.n), product.k, apart, replica.device.compute_units)
-    arithmetic = 2.0 * visited * product.k * product.n / (rate.peak * compute * useful)
+    arithmetic = replica.engine.speed * 2.0 * visited * product.k * product.n / (rate.peak * compute * useful)
     moved = held * product.k * product.n * rate.weight_bytes + visited * (product.k + product.n) * _ACTIVATION
     memory = moved / (replica.bandwidth * stream)
-    return replica.engine.speed * (e.product_s + join(arithmetic, memory, e.sharpness))
+    return e.product_s + join(arithmetic, memory, e.sharpness)
 
 
 def dense_seconds(replica: Replica, tokens: Floats, *, sampled: Floats | None = None) -> Floats:

@@ -75,7 +75,7 @@ class EngineTraits:
         traffic: share of the small kernels' traffic that fusion leaves.
         wait_s: what ranks wait for each other at an exchange, for each doubling of their number.
         narrow_sums: whether 16-bit products accumulate in 16 bits, which consumer cards do at twice the rate.
-        speed: time of its products over that of the best ones measured on the device.
+        speed: time of its products' arithmetic over that of the best ones measured on the device.
         memory: share of the device memory that weights, working space and cache may fill.
         memory_of_rest: that share is of what the first two leave.
     """
