@@ -34,6 +34,7 @@ from simulator.validation.prediction import Label, Prediction
 from simulator.validation.training_networks import (
     SECONDS_PER_MINUTE,
     is_priced_by_layers,
+    is_submission,
     predict_network_row,
     samples_to_converge,
 )
@@ -52,6 +53,10 @@ _SERVERS: Final = {
     "nvidia-h100-sxm5-80gb": "hgx-h100-8",
     "nvidia-b200-sxm-180gb": "hgx-b200-8",
 }
+#: what benchmark submissions without tensor or pipeline parallelism run like: one captured graph per step
+_TUNED: Final = "megatron-bridge-whole-graph"
+#: share of the positions of BERT's phase 2 that hold tokens (Krell et al. 2021, arXiv 2107.02027: half is padding)
+_REAL_TOKENS: Final = 0.5
 _PCIE_SERVER: Final = "oem-8x-l40s-pcie"  # of cards that no server of the catalogue holds: eight on PCIe
 #: share of the weights that low-rank adapters add and train (rank 16 of hidden 4096: 2 * 16 / 4096)
 _ADAPTER_SHARE: Final = 0.008
@@ -151,7 +156,7 @@ def run_of(row: Mapping[str, str], catalogue: Catalogue) -> Run:
         model=model,
         trained_share=trained,
         precision=precision,
-        seq_len=_whole(row, "seq_len_tokens", model.max_seq),
+        seq_len=_length(row, model),
         global_batch=plan.global_batch,
         optimizer=optimizers["adamw"],
     )
@@ -166,6 +171,12 @@ def run_of(row: Mapping[str, str], catalogue: Catalogue) -> Run:
         framework=_framework(row, device),
         nodes=max(1, ceil(devices / (node.device_count or 1))),
     )
+
+
+def _length(row: Mapping[str, str], model: Transformer) -> int:
+    """Return the tokens of a sample; submissions of encoders compute no padding (``mlperf-defaults``)."""
+    longest = _whole(row, "seq_len_tokens", model.max_seq)
+    return round(longest * _REAL_TOKENS) if is_submission(row) and model.kind == "encoder" else longest
 
 
 def _whole(row: Mapping[str, str], column: str, default: int) -> int:
@@ -229,6 +240,8 @@ def _framework(row: Mapping[str, str], device: Device) -> Framework:
     that graphs of parts, or of the whole iteration, were captured.
     """
     engine = row.get("engine", "")
+    if is_submission(row) and _whole(row, "tp", 1) * _whole(row, "pp", 1) == 1:
+        return framework_named(_TUNED)
     if engine == "megatron-lm" and device.architecture in ("Ampere", "Volta"):
         engine = "deepspeed" if row.get("zero_stage") == "3" else "megatron-lm-2021"  # it has no ZeRO-3 of its own
     if engine in ("megatron-bridge", "nemo"):

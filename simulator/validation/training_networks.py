@@ -72,6 +72,11 @@ def predict_network_row(row: Mapping[str, str], catalogue: Catalogue) -> Predict
     return Prediction(_in_units(row, plan.global_batch, seconds), label, "", None)
 
 
+def is_submission(row: Mapping[str, str]) -> bool:
+    """Return whether a row is of a tuned benchmark submission, as the rules that its assumptions name prescribe."""
+    return any(mark in row.get("assumption", "") for mark in _TUNED)
+
+
 def is_priced_by_layers(row: Mapping[str, str]) -> bool:
     """Return whether a row's model works on samples: it has layers of its own, or is no transformer."""
     model = find_model(row["model_id"])
@@ -129,8 +134,7 @@ def _optimizer(row: Mapping[str, str]) -> Optimizer:
 
 
 def _framework(row: Mapping[str, str]) -> Framework:
-    tuned = any(mark in row.get("assumption", "") for mark in _TUNED)
-    return framework_named("convolutional-tuned" if tuned else "convolutional")
+    return framework_named("convolutional-tuned" if is_submission(row) else "convolutional")
 
 
 def _tiers(row: Mapping[str, str], device: Device, devices: int, catalogue: Catalogue) -> tuple[int, tuple[Tier, ...]]:
