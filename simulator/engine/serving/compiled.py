@@ -5,15 +5,40 @@ Set the environment variable ``RACKCAST_NO_JIT=1`` before the first import to ru
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
 import types
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final, TypeVar, cast
+
+from simulator.foundation.errors import InputError
+from simulator.foundation.files import write_atomic
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 COMPILED: Final = os.environ.get("RACKCAST_NO_JIT", "") == "" and importlib.util.find_spec("numba") is not None
+
+
+def forget_stale(folder: Path) -> None:
+    """Delete compiled kernels of other sources than those that are there.
+
+    numba looks only at the file of the compiled function, not at those of the functions written into it; so a stamp of
+    all sources lies beside the compiled code. Where the folder cannot be written, nothing of ours was compiled into it.
+    """
+    sources = sorted(folder.rglob("*.py"))
+    stats = [(str(path.relative_to(folder)), path.stat().st_size, path.stat().st_mtime_ns) for path in sources]
+    digest = hashlib.sha256(repr(stats).encode()).hexdigest()
+    stamp = folder / "__pycache__" / "kernels.stamp"
+    try:
+        if stamp.is_file() and stamp.read_text(encoding="utf-8") == digest:
+            return
+        for path in folder.rglob("*.nb[ic]"):
+            path.unlink(missing_ok=True)
+        write_atomic(stamp, digest)
+    except (OSError, InputError):
+        return
 
 
 def jit(function: F) -> F:
@@ -64,3 +89,7 @@ def interpreted(function: F) -> F:
         return twins[id(compiled)]
 
     return cast(F, twin(function)) if COMPILED else function
+
+
+if COMPILED:
+    forget_stale(Path(__file__).parent)
