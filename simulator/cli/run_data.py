@@ -17,8 +17,10 @@ def answer(scenario: Scenario, workload: Any) -> Answer:
     """Play the job; raises :class:`Infeasible` if host memory does not hold its loader."""
     from simulator.engine.data.run import DataRun
     from simulator.foundation.randomness import Streams
+    from simulator.scenario.data import DataWorkload
 
-    run = workload.run(Streams(scenario.run.seed))
+    placed = workload.on(scenario.cluster) if isinstance(workload, DataWorkload) else workload
+    run = placed.run(Streams(scenario.run.seed))
     figures = run.summary()
     per = "epochs" if isinstance(run, DataRun) else "devices"
     facts = {"scenario": scenario.name, "scenario_sha256": scenario.sha256, "workload": workload.id,

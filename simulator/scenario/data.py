@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pydantic import Field
@@ -23,7 +23,9 @@ from simulator.scenario.data_input import (
     loader_from,
     storage_from,
 )
+from simulator.scenario.data_network import DataNetwork, NetworkFile, network_from
 from simulator.scenario.kinds import Context, WorkloadKind
+from simulator.topology import Cluster
 
 
 class StepFile(StrictModel):
@@ -51,18 +53,31 @@ class DataFile(StrictModel):
     step: StepFile
     sharding: str = Field(default="balanced", description="a method of `rackcast shard`")
     epochs: Count = 2
+    network: NetworkFile | None = Field(default=None, description="left out: each node's adapter, as if it were alone")
     checkpoint: CheckpointFile | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataWorkload:
-    """One data job with every name resolved."""
+    """One data job with every name resolved; ``network`` says where its storage sits in the cluster, if it does."""
 
     id: str
     job: DataJob
+    network: DataNetwork | None = None
+
+    def on(self, cluster: Cluster) -> DataWorkload:
+        """Return the job as the links of its cluster feed it; itself where each node's adapter counts alone."""
+        return self if self.network is None else replace(self, job=self.network.over(self.job, cluster), network=None)
 
     def run(self, streams: Streams) -> DataRun:
-        """Play it; raises :class:`Infeasible` if host memory does not hold the loader."""
+        """Play it.
+
+        Raises:
+            Infeasible: host memory does not hold the loader.
+            InputError: its storage sits in a cluster that :meth:`on` has not given yet.
+        """
+        if self.network is not None:
+            raise InputError(f"{self.id} reads over the links of a cluster; say which: workload.on(scenario.cluster).")
         return run_data(self.job, streams)
 
 
@@ -76,15 +91,18 @@ def build(file: DataFile, context: Context) -> DataWorkload:
         _ = sharders[file.sharding]
         if file.sharding == "stratified" and not dataset.classes:
             raise InputError("stratified shards need 'dataset.classes'.")
+    network = None if file.network is None else network_from(file.network, context.below("network"), local=local)
+    readers = nodes - len(network.nodes) if network else nodes
     written = file.checkpoint
     with context.at():
         job = DataJob(
             dataset=dataset, loader=loader, storage=storage, batch=file.step.batch, compute_s=file.step.compute,
-            decode_s=file.loader.decode, devices=context.devices, epochs=file.epochs, shuffle=file.loader.shuffle,
+            decode_s=file.loader.decode, devices=context.devices // nodes * readers, epochs=file.epochs,
+            shuffle=file.loader.shuffle,
             buffer_samples=file.loader.buffer, sharding=file.sharding, host_memory=host_memory(file.loader, node),
             checkpoint=Checkpoint(every_steps=written.every, bytes=written.size) if written else None,
         )  # fmt: skip
-    return DataWorkload(id=file.id, job=job)
+    return DataWorkload(id=file.id, job=job, network=network)
 
 
 def one_kind_of_node(context: Context) -> tuple[Node, int]:

@@ -6,8 +6,9 @@ the route, and whatever else travels there at the time (checkpoints, collectives
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +55,14 @@ def fair_rates(reads: Reads, beside: Sequence[Flow] = ()) -> Floats:
     flows, capacity = flows_of(reads, size=1.0)
     found = rates(capacity, [*flows, *beside])[: len(flows)]
     return np.asarray(found.reshape(len(reads.readers), -1).sum(axis=1), dtype=np.float64)
+
+
+def link_rates(reads: Reads) -> Floats:
+    """B/s that the links alone let each reader draw while all read, as if disks were no limit, shape (readers,)."""
+    flows, capacity = flows_of(reads, size=1.0)
+    links = capacity[: -len(reads.servers)]
+    bare = [replace(flow, route=flow.route[:-1], limit=math.inf) for flow in flows]
+    return np.asarray(rates(links, bare).reshape(len(reads.readers), -1).sum(axis=1), dtype=np.float64)
 
 
 def read_times(reads: Reads, size: float, beside: Sequence[Flow] = ()) -> Floats:
