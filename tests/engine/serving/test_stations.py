@@ -31,9 +31,10 @@ def test_hits_of_a_least_recently_used_store_of_models_are_those_of_ches_approxi
 
 
 def test_a_model_that_was_evicted_waits_for_its_load() -> None:
-    at, asked = np.array([0.0, 10.0, 20.0]), np.array([0, 1, 0])
-    run = serve_catalogue(at, asked, service_s=np.array([1.0, 1.0]),
-                          size_bytes=np.array([8.0, 8.0]), devices=1, memory_bytes=10.0, load_bandwidth=4.0)  # fmt: skip
+    at, asked, ones = np.array([0.0, 10.0, 20.0]), np.array([0, 1, 0]), np.ones(2)
+    run = serve_catalogue(
+        at, asked, service_s=ones, size_bytes=8 * ones, devices=1, memory_bytes=10.0, load_bandwidth=4.0
+    )
     assert run.latency_s.tolist() == [3.0, 3.0, 3.0]
     assert run.loads == 3
 
