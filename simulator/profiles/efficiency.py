@@ -57,8 +57,13 @@ class Efficiency:
 
     def product(self, peak: str) -> float:
         """Return the share of the dense peak that products reach, by the name of the peak."""
-        width = {"fp64": "32", "fp32": "32", "tf32": "32", "fp16": "16", "bf16": "16", "fp8": "8", "int8": "8"}
-        return float(getattr(self, f"product{width.get(peak, '4')}"))
+        return float(getattr(self, product_of(peak)))
+
+
+def product_of(peak: str) -> str:
+    """Return the name of the constant that says what share of a peak products reach."""
+    widths = {"fp64": "32", "fp32": "32", "tf32": "32", "fp16": "16", "bf16": "16", "fp8": "8", "int8": "8"}
+    return f"product{widths.get(peak, '4')}"
 
 
 class EfficiencyFile(StrictModel):

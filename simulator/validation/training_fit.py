@@ -24,12 +24,12 @@ from simulator.foundation.units import MICRO, MILLI
 from simulator.mapping.plan import PlanTable
 from simulator.mapping.program import Program, lower
 from simulator.profiles.catalogue import Catalogue
-from simulator.profiles.efficiency import Efficiency, efficiency_of
+from simulator.profiles.efficiency import Efficiency, efficiency_of, product_of
 from simulator.profiles.framework import Dispatch
 from simulator.validation.facts import number
 from simulator.validation.training import Run, TrainingConstants, in_units, measured_part, run_of
 
-_PER_SOURCE: Final = 30  # rows of one publication that take part, evenly spread over it
+_PER_SOURCE: Final = 20  # rows of one publication that take part, evenly spread over it
 _WORST: Final = 0.7  # logarithmic errors count up to here
 _SWEEPS: Final = 2
 _TRIES: Final = (0.6, 0.8, 1.25, 1.6)  # factors tried; the second sweep takes their square roots
@@ -58,7 +58,9 @@ def refit(rows: Sequence[Mapping[str, str]], catalogue: Catalogue) -> TrainingCo
     losses = [_losses(batch, constants) for batch in batches]
     for sweep in range(_SWEEPS):
         for kind, name, names in _groups(constants):
-            touched = [n for n, batch in enumerate(batches) if name in (_class(batch), _dispatch(batch))]
+            touched = [n for n, batch in enumerate(batches) if _shows(batch, kind, name, names)]
+            if not touched:
+                continue
             constants, losses = _improve(constants, kind, name, names, batches, touched, losses, sweep)
     return constants
 
@@ -97,6 +99,18 @@ def _class(batch: _Batch) -> str:
 
 def _dispatch(batch: _Batch) -> str:
     return batch.runs[0].framework.dispatch.name
+
+
+def _shows(batch: _Batch, kind: str, name: str, names: tuple[str, ...]) -> bool:
+    """Return whether rows of a batch depend on some constants at all."""
+    if kind == "dispatch":
+        return _dispatch(batch) == name
+    if _class(batch) != name:
+        return False
+    peak = batch.runs[0].job.precision.peak
+    narrow = peak not in ("fp64", "fp32", "tf32")  # narrow formats keep some products in 16 bits
+    used = {product_of(peak), *(("product16",) if narrow else ()), "attention", "attention_early"}
+    return bool(used.intersection(names))
 
 
 def _neutral(batches: Sequence[_Batch]) -> TrainingConstants:
