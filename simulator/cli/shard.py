@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -14,11 +15,13 @@ from simulator.foundation.errors import InputError
 if TYPE_CHECKING:
     import numpy as np
 
+    from simulator.cli.shard_moves import Before
     from simulator.mapping.sharding import Request, Sharding
     from simulator.mapping.sharding.source_files import ParquetRecords, TextRecords
 
 SHOWN: Final = 20  # shards in the table for people; --json and --csv hold them all
 DEFAULT_SEED: Final = 7
+DEFAULT_VIRTUAL_NODES: Final = 128
 
 
 def _option(flag: str, text: str, **more: Any) -> Any:
@@ -26,7 +29,9 @@ def _option(flag: str, text: str, **more: Any) -> Any:
 
 
 File = Annotated[Path | None, typer.Argument(metavar="[FILE]", help="A .csv, .jsonl or .parquet file.")]
-Method = Annotated[str, typer.Option("--method", metavar="NAME", help="How to cut; a wrong name lists them all.")]
+Method = Annotated[
+    str | None, _option("--method", "How to cut (balanced if left out); a wrong name lists them all.", metavar="NAME")
+]
 Into = Annotated[int, typer.Option("--into", metavar="N", min=1, max=100_000, help="How many shards.")]
 Out = Annotated[Path | None, _option("--out", "Where to write; FILE's name + '.shards' if left out.", metavar="DIR")]
 Records = Annotated[
@@ -37,16 +42,24 @@ Key = Annotated[str | None, _option("--key", "What hash, consistent-hash and ran
 Class = Annotated[str | None, _option("--class", "What stratified keeps the proportions of.", metavar="COLUMN")]
 Speeds = Annotated[str | None, _option("--speeds", "Relative speeds of the workers.", metavar="A,B,...")]
 VirtualNodes = Annotated[
-    int, typer.Option("--virtual-nodes", metavar="V", min=1, max=100_000, help="Points of each worker on a hash ring.")
+    int | None,
+    _option("--virtual-nodes", "Points of each worker on a hash ring (128).", metavar="V", min=1, max=100_000),
 ]
-CutSeed = Annotated[int, typer.Option("--seed", min=0, help="Of the random cuts and drawn sizes.")]
+CutSeed = Annotated[int | None, _option("--seed", f"Of the random cuts and drawn sizes ({DEFAULT_SEED}).", min=0)]
+Reshard = Annotated[
+    str | None,
+    _option("--reshard", "What was before: a manifest of FILE or a number of shards; says what moves.", metavar="FROM"),
+]
+Failed = Annotated[
+    str | None, _option("--failed", "With --reshard: workers of before that are gone.", metavar="I,J,...")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say how it would be cut; write nothing.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace shards written before.")]
 
 
 def command(
     file: File = None,
-    method: Method = "balanced",
+    method: Method = None,
     into: Into = 8,
     out: Out = None,
     records: Records = None,
@@ -54,8 +67,10 @@ def command(
     key: Key = None,
     label: Class = None,
     speeds: Speeds = None,
-    virtual_nodes: VirtualNodes = 128,
-    seed: CutSeed = DEFAULT_SEED,
+    virtual_nodes: VirtualNodes = None,
+    seed: CutSeed = None,
+    reshard: Reshard = None,
+    failed: Failed = None,
     dry_run: DryRun = False,
     force: Force = False,
     json: Json = False,
@@ -66,24 +81,80 @@ def command(
     A synchronous step waits for its largest shard: imbalance 2 doubles every step. The founding article's split:
 
         rackcast shard --records 8 --into 3 --method seed-literal
+
+    What moves when a ninth worker joins, or when the fourth of eight fails:
+
+        rackcast shard --records 1000000 --reshard 8 --into 9 --method consistent-hash
+        rackcast shard --records 1000000 --reshard 8 --failed 3 --into 7 --method consistent-hash
     """
+    from simulator.cli.shard_moves import Before, before, failed_workers, names_after
     from simulator.mapping.sharding import shard
 
     if (file is None) == (records is None):
         raise InputError("give a FILE to cut, or --records COUNT to cut on paper; one of the two.")
+    if failed is not None and reshard is None:
+        raise InputError("--failed names workers of before; say with --reshard how many there were.")
+    was = Before(shards=into) if reshard is None else before(reshard, file)
+    method = method or was.method or "balanced"
+    now = Cut(
+        key=key or was.key, label=label or was.label, speeds=speeds, seed=_first(seed, was.seed, DEFAULT_SEED),
+        virtual_nodes=_first(virtual_nodes, was.virtual_nodes, DEFAULT_VIRTUAL_NODES),
+    )  # fmt: skip
     source = _open(file)
-    request = _request(
-        source, records, kind, key, label, into=into, speeds=speeds, virtual_nodes=virtual_nodes, seed=seed
-    )
+    gone = failed_workers(failed, was.shards)
+    names = None if reshard is None else names_after(was, into, gone)
+    request = _request(source, records, kind, now, into=into, members=names)
     sharding = shard(method, request)
+    traffic: dict[str, Any] = {}
+    if names is not None:
+        old = shard(was.method or method, _request(source, records, kind, now.as_before(was), into=was.shards))
+        traffic = _traffic(old, sharding, request, names, gone)
     written: dict[str, Any] = {}
     if file is not None and source is not None and not dry_run:
         from simulator.mapping.sharding.shard_files import write_shards
 
         folder = out or file.with_name(file.name + ".shards")
-        written = write_shards(source, sharding, folder, method=method, seed=seed, force=force).manifest
+        written = write_shards(source, sharding, folder, method=method, seed=now.seed, force=force,
+                               given=now.given()).manifest  # fmt: skip
         output.note(f"wrote {into} shards and manifest.json to {folder}")
-    _show(method, request, sharding, written, json=json, csv=csv)
+    _show(method, request, sharding, written, traffic, json=json, csv=csv)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """What a method goes by, as the options give it."""
+
+    key: str | None
+    label: str | None
+    speeds: str | None
+    virtual_nodes: int
+    seed: int
+
+    def as_before(self, was: Before) -> Cut:
+        """What it went by before: what is known of that, else the same."""
+        return Cut(key=was.key or self.key, label=was.label or self.label, speeds=was.speeds,
+                   seed=_first(was.seed, self.seed),
+                   virtual_nodes=_first(was.virtual_nodes, self.virtual_nodes))  # fmt: skip
+
+    def given(self) -> dict[str, Any]:
+        """What the manifest keeps beside method and seed."""
+        return {"key": self.key, "label": self.label, "speeds": self.speeds, "virtual_nodes": self.virtual_nodes}
+
+
+def _first(*choices: int | None) -> int:
+    return next(choice for choice in choices if choice is not None)
+
+
+def _traffic(
+    old: Sharding, new: Sharding, request: Request, names: tuple[int, ...], gone: tuple[int, ...]
+) -> dict[str, Any]:
+    import numpy as np
+
+    from simulator.cli.shard_moves import facts
+    from simulator.mapping.sharding.reshard import moved
+
+    found = moved(old, new, request.sizes, failed=gone, names=np.array(names, dtype=np.int64))
+    return facts(found, old.shards, gone, sized=request.sizes is not None)
 
 
 def _open(file: Path | None) -> TextRecords | ParquetRecords | None:
@@ -95,8 +166,8 @@ def _open(file: Path | None) -> TextRecords | ParquetRecords | None:
 
 
 def _request(
-    source: TextRecords | ParquetRecords | None, records: int | None, kind: str | None, key: str | None,
-    label: str | None, *, into: int, speeds: str | None, virtual_nodes: int, seed: int,
+    source: TextRecords | ParquetRecords | None, records: int | None, kind: str | None, cut: Cut, *, into: int,
+    members: tuple[int, ...] | None = None,
 ) -> Request:  # fmt: skip
     import numpy as np
 
@@ -104,12 +175,14 @@ def _request(
     from simulator.mapping.sharding import Request
     from simulator.workload.dataset import kinds
 
-    streams = Streams(seed)
-    given: dict[str, Any] = {"shards": into, "virtual_nodes": virtual_nodes, "rng": streams["cuts"]}
-    if speeds is not None:
-        given["speeds"] = _speeds(speeds)
+    streams = Streams(cut.seed)
+    given: dict[str, Any] = {"shards": into, "virtual_nodes": cut.virtual_nodes, "rng": streams["cuts"]}
+    if members is not None:
+        given["members"] = members
+    if cut.speeds is not None:
+        given["speeds"] = _speeds(cut.speeds)
     if source is None:
-        for option, value in (("--key", key), ("--class", label)):
+        for option, value in (("--key", cut.key), ("--class", cut.label)):
             if value is not None:
                 raise InputError(f"{option} names a column of FILE; records on paper have none.")
         assert records is not None
@@ -117,10 +190,10 @@ def _request(
         return Request(records=records, sizes=sizes, **given)
     if kind is not None:
         raise InputError("--sizes draws sizes for --records; the records of FILE have their own.")
-    if key is not None:
-        given["keys"] = _keys(source.column(key))
-    if label is not None:
-        given["classes"] = np.unique(np.array(source.column(label)), return_inverse=True)[1]
+    if cut.key is not None:
+        given["keys"] = _keys(source.column(cut.key))
+    if cut.label is not None:
+        given["classes"] = np.unique(np.array(source.column(cut.label)), return_inverse=True)[1]
     return Request(records=source.count, sizes=source.sizes, **given)
 
 
@@ -144,8 +217,10 @@ def _keys(texts: list[str]) -> np.ndarray:
 
 
 def _show(
-    method: str, request: Request, sharding: Sharding, manifest: dict[str, Any], *, json: bool, csv: bool
-) -> None:
+    method: str, request: Request, sharding: Sharding, manifest: dict[str, Any], traffic: dict[str, Any], *,
+    json: bool, csv: bool,
+) -> None:  # fmt: skip
+    from simulator.cli.shard_moves import sentence
     from simulator.mapping.sharding import imbalance
     from simulator.mapping.sharding.expectation import EXPECTED
 
@@ -159,7 +234,8 @@ def _show(
     columns = ("shard", "records", "bytes" if amount == "bytes" else "size_records", "share")
     if json:
         shards = [dict(zip(columns, row, strict=True)) for row in rows]
-        output.json_document(facts | {"shards": shards, "manifest": manifest or None})
+        facts |= {"shards": shards, "manifest": manifest or None} | ({"moved": traffic} if traffic else {})
+        output.json_document(facts)
         return
     if csv:
         output.csv(columns, rows)
@@ -169,3 +245,5 @@ def _show(
         output.note(f"{len(rows) - SHOWN} more shards: --csv shows all")
     also = "" if expected is None else f" (expected of this method: {expected:.2f}x)"
     output.line(f"largest shard {found:.2f}x its fair share{also}: a synchronous step takes {found:.2f}x as long")
+    if traffic:
+        output.line(sentence(traffic, request.shards))

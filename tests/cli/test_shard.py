@@ -56,3 +56,57 @@ def test_wrong_input_is_told_in_one_line(capsys, arguments, message):
     code, _, err = run(capsys, "shard", *arguments)
     assert code == 2
     assert message in err
+
+
+def moved(capsys, *arguments):
+    code, out, err = run(capsys, "shard", *arguments, "--json")
+    assert code == 0, err
+    return json.loads(out)["moved"]
+
+
+PAPER = ("--records", "60000", "--sizes", "tabular")
+
+
+@pytest.mark.parametrize(("method", "share"), [("consistent-hash", 1 / 9), ("hash", 8 / 9), ("balanced", 0.5)])
+def test_a_worker_that_joins_moves_what_its_method_says(capsys, method, share):
+    found = moved(capsys, *PAPER, "--reshard", "8", "--into", "9", "--method", method)
+    assert found["fraction"] == pytest.approx(share, rel=0.15)
+    assert found["bytes"] == pytest.approx(found["records"] * 512)
+    assert found["lost_records"] == 0
+
+
+def test_a_failed_worker_s_records_are_read_again_and_a_ring_moves_no_others(capsys):
+    ring = (*PAPER, "--reshard", "8", "--failed", "3", "--into", "7", "--method", "consistent-hash")
+    found = moved(capsys, *ring)
+    assert found["lost_bytes"] == found["bytes"]
+    assert found["fraction"] == pytest.approx(1 / 8, rel=0.25)
+    code, out, _ = run(capsys, "shard", *ring)
+    assert code == 0
+    assert "were on failed workers" in out
+
+
+def test_shards_on_disk_are_compared_by_their_manifest(capsys, tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_text("id,cls\n" + "".join(f"{n},{n % 7}\n" for n in range(200)))
+    assert run(capsys, "shard", str(path), "--method", "hash", "--key", "cls", "--seed", "3", "--into", "4")[0] == 0
+    again = (str(path), "--reshard", str(tmp_path / "data.csv.shards"), "--dry-run")
+    assert moved(capsys, *again, "--into", "4")["records"] == 0
+    found = moved(capsys, *again, "--into", "5")
+    assert 0 < found["bytes"] < found["total_bytes"] == path.stat().st_size - len("id,cls\n")
+    path.write_text("id,cls\n1,2\n")
+    code, _, err = run(capsys, "shard", *again, "--into", "5")
+    assert code == 2
+    assert "another data.csv" in err
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (("--failed", "1"), "say with --reshard"),
+    (("--reshard", "0"), "at least one"),
+    (("--reshard", "m.json"), "no manifest"),
+    (("--reshard", "4", "--failed", "4"), "from 0 to 3"),
+    (("--reshard", "1", "--failed", "0"), "none is left"),
+])  # fmt: skip
+def test_a_resharding_that_is_none_is_told(capsys, arguments, message):
+    code, _, err = run(capsys, "shard", "--records", "5", *arguments)
+    assert code == 2
+    assert message in err

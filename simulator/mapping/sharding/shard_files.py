@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -34,9 +35,13 @@ Records = TextRecords | ParquetRecords
 
 
 def write_shards(
-    records: Records, sharding: Sharding, folder: Path, *, method: str, seed: int, force: bool = False
-) -> Written:
+    records: Records, sharding: Sharding, folder: Path, *, method: str, seed: int, force: bool = False,
+    given: Mapping[str, Any] | None = None,
+) -> Written:  # fmt: skip
     """Write one file per shard and a manifest with hashes, verify them, then let the folder appear.
+
+    Args:
+        given: what else the method went by (columns, speeds, virtual nodes), kept so that a resharding can repeat it.
 
     Raises:
         InputError: the folder exists (and ``force`` is not given, or it holds no manifest of ours).
@@ -49,7 +54,7 @@ def write_shards(
     try:
         files = _write_all(records, sharding, building)
         _verify(records, sharding, files)
-        manifest = _manifest(records, sharding, files, method=method, seed=seed)
+        manifest = _manifest(records, sharding, files, method=method, seed=seed, given=given or {})
         (building / MANIFEST).write_text(canonical_json(manifest), encoding="utf-8")
         building.chmod(0o755)
         _put_in_place(building, folder)
@@ -131,6 +136,23 @@ def _digest(record: bytes) -> int:
     return int.from_bytes(hashlib.blake2b(record, digest_size=16).digest(), "little")
 
 
+def manifest_of(path: Path) -> dict[str, Any]:
+    """Return a manifest that :func:`write_shards` wrote, from its file or its folder; raises :class:`InputError`."""
+    file = path / MANIFEST if path.is_dir() else path
+    here = Place(file=str(file))
+    if not file.is_file():
+        raise InputError("no such file; name the manifest.json of shards written before.", place=here)
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"not JSON: {error}.", place=here) from None
+    needed = ("method", "seed", "given", "source", "shards")
+    lacking = [key for key in needed if not isinstance(found, dict) or key not in found]
+    if lacking:
+        raise InputError(f"no manifest of `rackcast shard`: it lacks {', '.join(lacking)}.", place=here)
+    return dict(found)
+
+
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file, read piece by piece."""
     digest = hashlib.sha256()
@@ -141,7 +163,7 @@ def sha256_of(path: Path) -> str:
 
 
 def _manifest(
-    records: Records, sharding: Sharding, files: Iterable[Path], *, method: str, seed: int
+    records: Records, sharding: Sharding, files: Iterable[Path], *, method: str, seed: int, given: Mapping[str, Any]
 ) -> dict[str, Any]:
     counts = sharding.counts()
     shards = [
@@ -150,6 +172,7 @@ def _manifest(
     ]
     loads = sharding.loads(records.sizes)
     source = {"file": records.path.name, "bytes": records.path.stat().st_size, "sha256": sha256_of(records.path)}
-    return {"method": method, "seed": seed, "source": source | {"records": records.count}, "shards": shards,
+    return {"method": method, "seed": seed, "given": dict(given),
+            "source": source | {"records": records.count}, "shards": shards,
             "verified": "every record is in exactly one shard, unchanged and in order",
             "imbalance": imbalance(loads), "imbalance_of": "records" if records.sizes is None else "bytes"}  # fmt: skip
