@@ -83,6 +83,14 @@ class Result:
         return self.metrics["step_time_s"]
 
     @property
+    def definitions(self) -> dict[str, str]:
+        """What each figure means; a run's time holds its checkpoints where the scenario has some."""
+        found = {name: DEFINITIONS[name] for name in self.metrics}
+        if "time_to_train_s" in found and self.feeding is not None and self.feeding.saving is not None:
+            found["time_to_train_s"] = "steps x step time, without failures"
+        return found
+
+    @property
     def summary(self) -> str:
         """The answer in a line or two."""
         m = self.metrics
@@ -110,7 +118,7 @@ class Result:
             "sources": dict(self.sources),
             "error_band": asdict(self.band) if self.band else None,
             "metrics": dict(self.metrics),
-            "metric_definitions": {name: DEFINITIONS[name] for name in self.metrics},
+            "metric_definitions": self.definitions,
             "parts_s": dict(self.parts),
             "memory_bytes": dict(self.memory),
             "gains_of_ten_per_cent": dict(self.gains),

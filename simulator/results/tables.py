@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from simulator.foundation.units import GIGA, TERA, show
-from simulator.results.metrics import DEFINITIONS
 from simulator.results.step_parts import MEANINGS
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 def metrics_frame(result: Result) -> pd.DataFrame:
     """Return one row per figure: metric, value, meaning."""
-    rows = [(name, value, DEFINITIONS[name]) for name, value in result.metrics.items()]
+    rows = [(name, value, result.definitions[name]) for name, value in result.metrics.items()]
     return pd.DataFrame(rows, columns=["metric", "value", "meaning"])
 
 

@@ -123,6 +123,7 @@ def test_a_checkpoint_alone_needs_a_place_and_is_told_alone():
     found = ask(f"{FEED}=null", f"{SAVE}.to={{read: 6 GB/s, write: 3 GB/s}}", saved=True)
     assert "waits for data" not in found.summary
     assert "for checkpoints" in found.summary
+    assert found.definitions["time_to_train_s"] == "steps x step time, without failures"
     assert any("every 200 steps" in line for line in found.explain().splitlines())
 
 
