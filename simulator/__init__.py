@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from simulator.profiles.catalogue import load_catalogue
     from simulator.scenario import load_scenario
-    from simulator.simulation import simulate
+    from simulator.simulation.simulate import simulate
     from simulator.topology import build_cluster
     from simulator.workload.models.library import load_model
 

@@ -41,6 +41,7 @@ VERBS: Final[dict[str, str]] = {
     "diff": "Show what changed between two decisions.",
     "shard": "Cut a data set into shards and show what the largest one costs.",
     "comm": "Time collectives on a cluster, by size and algorithm.",
+    "calibrate": "Fit the constants of a link class to your own nccl-tests log.",
     "hw": "List, show, compare and lint hardware profiles.",
     "model": "List, show and import model architectures.",
     "topo": "Show the wiring: tiers, bisection, paths.",
@@ -171,6 +172,9 @@ def _report(error: BaseException, *, as_json: bool) -> int:
         return INTERRUPTED
     if not isinstance(error, RackcastError):
         usage: Any = error
+        if type(error).__name__ == "NoArgsIsHelpError":  # a verb group without a verb: its help is the answer
+            output.note(usage.format_message())
+            return InputError.exit_code
         output.error(usage.format_message().replace("\n", " "))
         return InputError.exit_code
     relaxation = error.relaxation if isinstance(error, Infeasible) else ""

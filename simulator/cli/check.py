@@ -23,7 +23,7 @@ def command(
 
     Every problem of every file is told, one line each: place, what was found, what is needed.
 
-    example: rackcast check scenarios/gpt3_175b.yaml --set cluster.nodes[0].count=64
+    example: rackcast check scenarios/gpt3-175b.yaml --set cluster.nodes[0].count=64
     """
     problems: list[InputError] = []
     checked: list[dict[str, Any]] = []

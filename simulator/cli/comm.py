@@ -147,6 +147,8 @@ def _reach(cluster: Cluster, ranks: int | None) -> tuple[Reach, int]:
     from simulator.costs.collectives import reach, whole
 
     count = cluster.devices if ranks is None else ranks
+    if count > cluster.devices:
+        raise InputError(f"--ranks {count}: {cluster.name} has {cluster.devices} devices; name at most as many.")
     if count == 1:
         raise InputError("one rank has nobody to talk to; name at least 2 devices.")
     return reach(whole(cluster.tiers, count), cluster.tiers, alone=True), count

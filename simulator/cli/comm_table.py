@@ -94,15 +94,13 @@ def named(rows: Sequence[tuple[Any, ...]]) -> list[dict[str, Any]]:
 
 
 def doubts(over: Reach) -> list[str]:
-    """Say which constants of the tiers in use were not measured."""
+    """Say which constants of the tiers in use were not measured, each once."""
     from simulator.costs.collectives import load_fabrics
 
     table = load_fabrics()
-    return [
-        f"the constants of {level.fabric.name} are assumed: {table.sources[level.fabric.name]}."
-        for level in over.levels
-        if level.ranks > 1 and level.fabric.origin("link_fraction") == "assumed"
-    ]
+    assumed = [one.fabric for one in over.levels if one.ranks > 1 and one.fabric.origin("link_fraction") == "assumed"]
+    names = dict.fromkeys(fabric.name for fabric in assumed)
+    return [f"the constants of {name} are assumed: {table.sources[name]}." for name in names]
 
 
 def write(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -59,7 +59,7 @@ def list_parts(
     example: rackcast hw list --kind gpu --vendor amd
     """
     from simulator.profiles.catalogue import load_catalogue
-    from simulator.profiles.summary import COLUMNS, maker_of, summary_of
+    from simulator.profiles.summary import COLUMNS, headings, maker_of, summary_of
 
     found = _shelf(load_catalogue(parts), shelf)
     chosen = [
@@ -77,7 +77,7 @@ def list_parts(
     elif as_csv:
         output.csv(COLUMNS[shelf], rows)
     else:
-        output.table(COLUMNS[shelf], rows)
+        output.table(headings(shelf), rows)
 
 
 def _explain_nothing(parts: list[Any], kind: str | None, vendor: str | None, maker_of: Any) -> None:
@@ -132,7 +132,9 @@ def _find(catalogue: Catalogue, name: str) -> Any:
     for shelf in catalogue.shelves():
         if name in shelf:
             return shelf[name]
-    raise UnknownName("part", name, (known for shelf in catalogue.shelves() for known in shelf))
+    names = [known for shelf in catalogue.shelves() for known in shelf]
+    aliases = [alias for shelf in catalogue.shelves() for alias in shelf.aliases()]
+    raise UnknownName("part", name, names, spellings=aliases)
 
 
 def _text(item: Figure) -> str:
@@ -174,13 +176,14 @@ def compare_parts(
         output.json_document({"names": [part.name for part in found], "figures": values, "ratios": ratios})
         return
     columns = ["figure", *(part.name for part in found), *(f"{part.name} / first" for part in found[1:])]
-    rows = [
-        [key, *(_text(of_part[key]) if key in of_part else None for of_part in figures), *ratios[key]] for key in keys
-    ]
+
+    def rows(told: Callable[[Figure], object]) -> list[list[object]]:
+        return [[key, *(told(of[key]) if key in of else None for of in figures), *ratios[key]] for key in keys]
+
     if as_csv:
-        output.csv(columns, rows)
+        output.csv(columns, rows(lambda figure: figure.value))
     else:
-        output.table(["figure", *(part.name for part in found), *("ratio" for _ in found[1:])], rows)
+        output.table(["figure", *(part.name for part in found), *("ratio" for _ in found[1:])], rows(_text))
 
 
 def _ratio(item: Figure | None, first: Figure | None) -> float | None:

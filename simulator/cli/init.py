@@ -28,6 +28,8 @@ def command(
     if file is None:
         typer.echo(text, nl=False)
         return
+    if file.is_dir():
+        raise InputError("this is a directory; name a file in it.", place=Place(file=str(file)))
     if file.exists() and not force:
         raise InputError("this file is there already; name another, or add --force.", place=Place(file=str(file)))
     write_atomic(file, text)

@@ -30,6 +30,8 @@ STATUS: Final = {
 }
 
 _WIDTH_OF_PIPES: Final = 200  # columns where no terminal sets the width
+_GROUPED: Final = (1e4, 1e7)  # numbers between are written out
+_NAME_PART: Final = 3  # a first column up to this part of the width is never folded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,19 +84,22 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: st
 
     Args:
         columns: headings, with the unit where there is one.
-        rows: cells in the order of the columns; None is shown as ``-``, floats at four digits.
+        rows: cells in the order of the columns; None is shown as ``-``, floats at four digits; names in the first
+            column stay whole where the others have room.
     """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     cells = [list(row) for row in rows]
+    console = _console()
     drawn = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for index, column in enumerate(columns):
         numeric = all(_is_number(row[index]) or row[index] is None for row in cells)
-        drawn.add_column(column, justify="right" if numeric and cells else "left", overflow="fold")
+        whole = index == 0 and max((len(str(row[0])) for row in cells), default=0) * _NAME_PART <= console.width
+        drawn.add_column(column, justify="right" if numeric and cells else "left", overflow="fold", no_wrap=whole)
     for row in cells:
         drawn.add_row(*(_cell(value) for value in row))
-    _console().print(drawn)
+    console.print(drawn)
 
 
 def _is_number(cell: object) -> bool:
@@ -110,7 +115,12 @@ def _cell(value: object) -> Any:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return _number(value) if isinstance(value, float) else str(value)
+
+
+def _number(value: float) -> str:
+    """Return four digits, or whole thousands in groups: 0.03286, 16.77, 11,800, 2.5e+07."""
+    return f"{value:,.0f}" if _GROUPED[0] <= abs(value) < _GROUPED[1] else f"{value:.4g}"
 
 
 def csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -119,12 +129,18 @@ def csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return CSV: a header, then one line per row; None is an empty cell."""
+    """Return CSV: a header, then one line per row; None is an empty cell, floats have at most 12 digits as in JSON."""
     text = io.StringIO()
     writer = csv_format.writer(text, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows(["" if value is None else value for value in row] for row in rows)
+    writer.writerows([_csv_cell(value) for value in row] for row in rows)
     return text.getvalue()
+
+
+def _csv_cell(value: object) -> object:
+    if isinstance(value, float):
+        return float(f"{value:.12g}")
+    return "" if value is None else value
 
 
 def envelope(data: Mapping[str, Any], *, status: str = "ok", warnings: Sequence[str] = ()) -> dict[str, Any]:

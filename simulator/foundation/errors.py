@@ -68,9 +68,11 @@ class UnitError(InputError):
 class UnknownName(InputError):
     """A name that is not known; carries the nearest ones."""
 
-    def __init__(self, kind: str, name: str, known: Iterable[str], *, place: Place | None = None) -> None:
+    def __init__(
+        self, kind: str, name: str, known: Iterable[str], *, spellings: Iterable[str] = (), place: Place | None = None
+    ) -> None:
         self.kind, self.name = kind, name
-        super().__init__(f"no {kind} {name!r}.{suggestion(name, known)}", place=place)
+        super().__init__(f"no {kind} {name!r}.{suggestion(name, known, spellings)}", place=place)
 
 
 class InvalidFile(InputError):
@@ -125,14 +127,20 @@ class OverBudget(RackcastError):
     exit_code = 6
 
 
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """Return `` Did you mean ...? Known: ...`` for an error message; near names first.
+def suggestion(name: str, known: Iterable[str], spellings: Iterable[str] = ()) -> str:
+    """Return `` Did you mean ...? Known: ...`` for an error message; near names first, whatever their case.
+
+    Args:
+        name: what was asked for.
+        known: the names, of which some are listed.
+        spellings: further names that may have been meant; they are proposed, not listed.
 
     >>> suggestion("rings", ["ring", "tree"])
     " Did you mean 'ring'? Known: ring, tree."
     """
     names = sorted({str(candidate) for candidate in known})
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    folded = {candidate.casefold(): candidate for candidate in [*map(str, spellings), *names]}
+    near = [folded[key] for key in difflib.get_close_matches(name.casefold(), sorted(folded), n=3, cutoff=0.6)]
     asked = f" Did you mean {' or '.join(repr(candidate) for candidate in near)}?" if near else ""
     if not names:
         return asked

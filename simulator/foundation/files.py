@@ -34,6 +34,9 @@ def write_atomic(path: str | Path, content: str | bytes) -> Path:
         except BaseException:
             Path(temporary).unlink()
             raise
+    except (FileExistsError, NotADirectoryError):
+        cause = f"cannot be written: {path.parent} is no folder; name another."
+        raise InputError(cause, place=Place(file=str(path))) from None
     except OSError as error:
         raise InputError(f"cannot be written: {error.strerror}.", place=Place(file=str(path))) from None
     return path

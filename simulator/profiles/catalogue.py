@@ -61,8 +61,11 @@ def kind_of_file(path: Path) -> PartKind:
     """Return the kind that the file's key ``part`` names; raises :class:`InputError` if it names none."""
     try:
         found = _PART.search(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read as a file of UTF-8 text: {error}.", place=Place(file=str(path))) from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"not UTF-8 text (byte {error.start}); save the file as UTF-8.",
+                         place=Place(file=str(path))) from None
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}; name a YAML file.", place=Place(file=str(path))) from None
     known = {kind.part: kind for kind in PART_KINDS}
     if found is None or found[1] not in known:
         said = f"it says 'part: {found[1]}'" if found else "it has no key 'part'"
@@ -132,8 +135,12 @@ class Shelf(Mapping[str, T], Generic[T]):
         if len(named) > 1:
             raise InputError(f"{name!r} may be {' or '.join(named)}; write which.")
         if not named:
-            raise UnknownName(self.kind.part, name, self.paths)
+            raise UnknownName(self.kind.part, name, self.paths, spellings=exact)
         return named[0]
+
+    def aliases(self) -> list[str]:
+        """Return every further spelling of a part, as it is written."""
+        return list(self._aliased()[0])
 
     def _aliased(self) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
         """Return the owners of every alias: as it is written, and by its spelling."""

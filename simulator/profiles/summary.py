@@ -38,6 +38,37 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 )
 
 
+#: last words of a column's name -> how people write the unit, and what such a figure is if the name says no more
+_UNITS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {
+        "tflop_per_s": ("TFLOP/s", "peak"),
+        "gb_per_s": ("GB/s", "speed"),
+        "usd_per_h": ("USD/h", "rent"),
+        "usd": ("USD", "price"),
+        "gb": ("GB", "size"),
+        "us": ("us", "time"),
+        "ms": ("ms", "time"),
+        "w": ("W", "power"),
+    }
+)
+
+
+def headings(shelf: str) -> list[str]:
+    """Return the columns of a shelf as people read them.
+
+    >>> headings("links")
+    ['name', 'kind', 'family', 'speed (GB/s)', 'latency (us)', 'achieved fraction']
+    """
+    return [_heading(column) for column in COLUMNS[shelf]]
+
+
+def _heading(column: str) -> str:
+    for end, (unit, what) in _UNITS.items():
+        if f"_{column}".endswith(f"_{end}"):
+            return f"{column.removesuffix(end).replace('_', ' ').strip() or what} ({unit})"
+    return column.replace("_", " ")
+
+
 def maker_of(part: Any) -> str:
     """Return who makes or rents the part: vendor, provider or family."""
     if isinstance(part, Price):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from simulator.foundation.errors import Infeasible, InputError, UnknownName
 from simulator.foundation.schema import Bandwidth, Count, Name, PositiveSeconds, StrictModel, quantity
@@ -35,7 +35,15 @@ def _ratio(value: object) -> object:
     return value
 
 
-Oversubscription = Annotated[float, Field(ge=1.0, le=1000.0), BeforeValidator(_ratio)]
+_RATIO_TEXT: Final = {  # what an editor accepts
+    "anyOf": [
+        {"type": "number", "minimum": 1, "maximum": 1000},
+        {"type": "string", "pattern": r"^\s*[\d.]+\s*:\s*[\d.]+\s*$"},
+    ]
+}
+Oversubscription = Annotated[
+    float, Field(ge=1.0, le=1000.0), BeforeValidator(_ratio), WithJsonSchema(dict(_RATIO_TEXT))
+]
 
 
 class NodePriceFile(StrictModel):

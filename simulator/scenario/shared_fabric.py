@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from simulator.costs.collectives.algorithms import OPERATIONS
 from simulator.engine.network.fabric import POLICIES
@@ -36,7 +36,10 @@ def _nodes(value: object) -> object:
     return tuple(found)
 
 
-NodeNumbers = Annotated[tuple[int, ...], BeforeValidator(_nodes)]
+#: what an editor accepts
+_TEXT: Final = {"type": "string", "pattern": rf"^\s*{_RANGE.pattern}\s*(,\s*{_RANGE.pattern}\s*)*$"}
+
+NodeNumbers = Annotated[tuple[int, ...], BeforeValidator(_nodes), WithJsonSchema(_TEXT)]
 
 
 class JobFile(StrictModel):

@@ -64,7 +64,7 @@ def test_help_imports_no_verb_and_nothing_slow() -> None:
 def test_every_verb_of_the_table_whose_module_exists_is_listed_and_explains_itself(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    there = [name for name in frame.VERBS if (ROOT / "simulator" / "cli" / f"{name}.py").is_file()]
+    there = [name for name in frame.VERBS if (ROOT / "simulator" / "cli" / f"{name.replace('-', '_')}.py").is_file()]
     assert main(["--help"]) == 0
     shown = capsys.readouterr().out
     for name in frame.VERBS:
@@ -76,7 +76,7 @@ def test_every_verb_of_the_table_whose_module_exists_is_listed_and_explains_itse
 
 def test_every_module_of_the_command_line_is_a_verb_or_serves_them() -> None:
     files = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "simulator" / "cli").glob("*.py")}
-    others = files.keys() - set(frame.VERBS) - {"__init__", "app"}
+    others = files.keys() - {verb.replace("-", "_") for verb in frame.VERBS} - {"__init__", "app"}
     text = "\n".join(files.values())
     idle = {name for name in others if not re.search(rf"simulator\.cli(\.{name}\b| import .*\b{name}\b)", text)}
     assert not idle, f"{idle} stand beside the verbs, but no verb uses them and no table names them"
@@ -205,3 +205,20 @@ def test_a_reader_that_stops_early_is_no_error() -> None:
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout == "{\n0\n"
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("arguments", [(), ("hw",), ("comm",)])
+def test_a_verb_left_out_gives_the_help_over_many_lines(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    assert main(list(arguments)) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("Usage: rackcast")
+    assert printed.err.count("\n") > 5
+
+
+def test_out_that_is_a_file_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+    assert main(["schema", "--out", str(tmp_path / "taken")]) == 2
+    assert "is no folder; name another" in capsys.readouterr().err

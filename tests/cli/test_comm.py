@@ -94,9 +94,33 @@ def test_a_log_is_turned_into_constants(capsys, tmp_path):
     assert "inherits: nvlink4" in out
 
 
+def test_calibrate_is_the_same_fit_under_its_own_name(capsys, tmp_path):
+    log = tmp_path / "all_reduce.log"
+    sizes = [2**power for power in range(10, 31)]
+    log.write_text("# all_reduce_perf\n" + "".join(LINE.format(n, n // 4, 20 + n / 250e3) for n in sizes))
+    rest = (str(log), "--on", "dgx-h100:1", "--json")
+    answers = [run(capsys, "calibrate", *rest), run(capsys, "comm", "fit", *rest)]
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 0
+
+
+def test_calibrate_tells_a_log_that_is_none(capsys, tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("hello\n")
+    code, out, err = run(capsys, "calibrate", str(path), "--on", "dgx-h100:1")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "notes.txt" in err
+
+
+def test_an_assumed_class_is_doubted_once(capsys):
+    _, _, err = run(capsys, "comm", "all-reduce", "--on", "dgx-a100:128", "--sizes", "1MiB")
+    assert err.count("the constants of infiniband are assumed") == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (("all-reduce", "--on", "dgx-h100:1", "--ranks", "9"), "has 8 devices"),
         (("all-reduce", "--on", "dgx-h100:1", "--sizes", "1 GiB..1 KiB"), "backwards"),
         (("all-reduce", "--on", "dgx-h100:1", "--sizes", "12"), "no unit|is no bytes"),
         (("all-reduce", "--on", "dgx-h100:1", "--algorithm", "rings"), "Did you mean 'ring'"),

@@ -54,6 +54,22 @@ def test_compare_gives_ratios_to_the_first(capsys: pytest.CaptureFixture[str]) -
     assert found["figures"]["peak.fp8"][0] is None
 
 
+def test_compare_in_csv_is_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = _printed(capsys, "compare", "a100-sxm4-80gb", "h100-sxm", "--csv").splitlines()
+    assert float(next(line for line in lines if line.startswith("peak.bf16,")).split(",")[2]) == 989.4e12
+
+
+def test_the_table_has_units_in_its_headings(capsys: pytest.CaptureFixture[str]) -> None:
+    text = _printed(capsys, "list", "--kind", "gpu", "--vendor", "amd")
+    assert "memory (GB/s)" in " ".join(text.split())
+    assert "gb_per_s" not in text
+
+
+def test_a_misspelt_alias_is_proposed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["hw", "show", "H100-sxmm"]) == 2
+    assert "Did you mean 'h100-sxm'" in capsys.readouterr().err
+
+
 def test_lint_of_the_catalogue_is_clean(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(_printed(capsys, "lint", "--json"))["problems"] == []
 
