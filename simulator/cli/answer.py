@@ -45,6 +45,9 @@ ANSWERS: dict[str, str] = {
     "BatchInferWorkload": "simulator.cli.run_data",
 }
 
+#: class of workload -> the command that plays it instead
+ELSEWHERE: dict[str, str] = {"SharedFabricWorkload": "rackcast comm share"}
+
 
 def answer_for(file: Path, overrides: list[str], workload: str | None) -> Answer:
     """Load a scenario, run one of its workloads and return the answer; raises :class:`RackcastError`."""
@@ -57,6 +60,6 @@ def answer_for(file: Path, overrides: list[str], workload: str | None) -> Answer
     scenario = load_scenario(file, overrides)
     chosen = chosen_workload(scenario, workload)
     if type(chosen).__name__ not in ANSWERS:
-        raise InputError(f"{file}: workload {chosen.id!r} is of a kind that `rackcast run` cannot play.")
+        raise InputError(f"{file}: workload {chosen.id!r} is played by `{ELSEWHERE[type(chosen).__name__]} {file}`.")
     found: Answer = importlib.import_module(ANSWERS[type(chosen).__name__]).answer(scenario, chosen)
     return found

@@ -18,7 +18,8 @@ def command(
     example: rackcast explain scenarios/gpt3-175b-megatron.yaml --set workloads[0].framework=megatron-bridge
     """
     answer = answer_for(scenario, overrides or [], workload)
+    told = answer.explanation or "\n".join([answer.summary, *answer.missed])
     if as_json:
-        output.json_document({**answer.facts, "explanation": answer.explanation.splitlines()})
+        output.json_document({**answer.facts, "explanation": told.splitlines()})
         return
-    output.line(answer.explanation)
+    output.line(told)

@@ -9,6 +9,7 @@ import typer
 
 from simulator.cli import options, output
 from simulator.cli.answer import Answer, answer_for
+from simulator.cli.readable import readable
 
 _SLO_MISSED = 4
 _SHOWN = ("metrics", "parts", "memory")  # tables that are printed; the others only go to files
@@ -60,7 +61,7 @@ def show(answer: Answer) -> None:
     output.line(answer.summary)
     for name, table in answer.tables.items():
         if name in _SHOWN:
-            output.table(table.columns, table.rows, title=name)
+            output.table(*readable(table.columns, table.rows), title=name)
 
 
 def write(answer: Answer, folder: Path, *, status: int = 0) -> None:

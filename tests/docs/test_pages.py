@@ -32,7 +32,8 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
 def test_commands_on_the_pages_are_verbs(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     fenced = "".join(re.findall(r"^```\w*\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE))
-    named = re.findall(r"^\$? ?rackcast ([a-z]+)", fenced, flags=re.MULTILINE) + re.findall(r"`rackcast ([a-z]+)", text)
+    verb = r"rackcast ([a-z]+(?:-[a-z]+)*)"
+    named = re.findall(rf"^\$? ?{verb}", fenced, flags=re.MULTILINE) + re.findall(f"`{verb}", text)
     unknown = set(named) - set(VERBS) - {"devices"}  # the example of docs/extending.md
     assert not unknown
 

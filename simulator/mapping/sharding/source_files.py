@@ -26,6 +26,8 @@ SUFFIXES: Final[dict[str, Format]] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson
 
 def format_of(path: Path) -> Format:
     """Return the format by the file's suffix; raises :class:`InputError` for another one or a missing file."""
+    if path.is_dir():
+        raise InputError("this is a directory; name a file in it.", place=Place(file=str(path)))
     if not path.is_file():
         raise InputError("no such file.", place=Place(file=str(path)))
     if path.suffix.lower() not in SUFFIXES:
