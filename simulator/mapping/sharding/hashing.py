@@ -17,6 +17,9 @@ _GAMMA: Final = np.uint64(0x9E3779B97F4A7C15)
 _MIX_A: Final = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_B: Final = np.uint64(0x94D049BB133111EB)
 _TABLE_BITS: Final = 22  # at most; first bits of a hash that find its place on the ring without a search
+_SPARE_BITS: Final = 6  # cells over ring points, as a power of 2: one cell in some tens needs a search
+_SEARCH: Final = -1  # in place of an owner: this cell of the table holds a ring point
+_CHUNK: Final = 1 << 15  # records at a time: their words stay in the processor's cache
 
 
 def mix(words: Words) -> Words:
@@ -25,9 +28,14 @@ def mix(words: Words) -> Words:
     Source: Steele, Lea & Flood 2014, doi:10.1145/2660193.2660195.
     """
     state = words + _GAMMA
-    state = (state ^ (state >> np.uint64(30))) * _MIX_A
-    state = (state ^ (state >> np.uint64(27))) * _MIX_B
-    return state ^ (state >> np.uint64(31))
+    spare = np.empty_like(state)  # all steps in place: a mix of many words is bound by memory
+    for shift, factor in ((np.uint64(30), _MIX_A), (np.uint64(27), _MIX_B)):
+        np.right_shift(state, shift, out=spare)
+        state ^= spare
+        state *= factor
+    np.right_shift(state, np.uint64(31), out=spare)
+    state ^= spare
+    return state
 
 
 def text_keys(texts: list[bytes]) -> Words:
@@ -53,7 +61,7 @@ def _words(keys: NDArray[np.generic]) -> Words:
 def by_hash(request: Request) -> Scattered:
     """Give each record to ``hash(key) mod shards``: multinomial counts, and nearly all move when ``shards`` changes."""
     owner = np.empty(request.records, dtype=np.uint32)
-    for part in blocks(request.records):
+    for part in blocks(request.records, _CHUNK):
         owner[part] = _hashes(request, part) % np.uint64(request.shards)
     return Scattered(owner=owner, shards=request.shards)
 
@@ -68,9 +76,10 @@ def on_ring(request: Request) -> Scattered:
     Source: Karger et al. 1997, doi:10.1145/258533.258660.
     """
     points, owners = _ring(request)
-    table = _Table(points, owners, bits=min(_TABLE_BITS, request.records.bit_length()))
+    bits = min(_TABLE_BITS, len(points).bit_length() + _SPARE_BITS, request.records.bit_length())
+    table = _Table(points, owners, bits=bits)
     owner = np.empty(request.records, dtype=np.uint32)
-    for part in blocks(request.records):
+    for part in blocks(request.records, _CHUNK):
         owner[part] = table.owners(_hashes(request, part))
     return Scattered(owner=owner, shards=request.shards)
 
@@ -100,13 +109,13 @@ class _Table:
         self._shift = np.uint64(64 - bits)
         self._points, self._owners = points, np.append(owners, owners[:1])  # past the last point comes the first
         starts = np.arange(1 << bits, dtype=np.uint64) << self._shift
-        self._first = np.searchsorted(points, starts).astype(np.int32)
-        self._mixed = np.diff(np.append(self._first, len(points))) > 0
+        first = np.searchsorted(points, starts)
+        mixed = np.diff(np.append(first, len(points))) > 0
+        self._owner_of = self._owners[first].astype(np.int32)
+        self._owner_of[mixed] = _SEARCH
 
-    def owners(self, hashes: Words) -> NDArray[np.uint32]:
-        cell = (hashes >> self._shift).astype(np.int64)
-        place = self._first[cell]
-        search = np.flatnonzero(self._mixed[cell])
-        place[search] = np.searchsorted(self._points, hashes[search])
-        found: NDArray[np.uint32] = self._owners[place]
+    def owners(self, hashes: Words) -> NDArray[np.int32]:
+        found = self._owner_of[(hashes >> self._shift).view(np.int64)]
+        search = np.flatnonzero(found == _SEARCH)
+        found[search] = self._owners[np.searchsorted(self._points, hashes[search])]
         return found

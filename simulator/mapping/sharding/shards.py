@@ -15,10 +15,10 @@ Floats = NDArray[np.float64]
 BLOCK: Final = 1 << 20  # records handled at once, so that 10^8 records need no temporary of their own length
 
 
-def blocks(count: int) -> Iterator[slice]:
-    """Yield slices that cover ``range(count)`` in order."""
-    for start in range(0, count, BLOCK):
-        yield slice(start, min(start + BLOCK, count))
+def blocks(count: int, size: int = BLOCK) -> Iterator[slice]:
+    """Yield slices of at most ``size`` that cover ``range(count)`` in order."""
+    for start in range(0, count, size):
+        yield slice(start, min(start + size, count))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
