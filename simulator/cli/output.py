@@ -83,7 +83,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: st
     """Write a table to stdout; columns whose cells are numbers are set flush right.
 
     Args:
-        columns: headings, with the unit where there is one.
+        columns: headings, with the unit where there is one; underscores are shown as blanks, where lines may break.
         rows: cells in the order of the columns; None is shown as ``-``, floats at four digits; names in the first
             column stay whole where the others have room.
     """
@@ -96,7 +96,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: st
     for index, column in enumerate(columns):
         numeric = all(_is_number(row[index]) or row[index] is None for row in cells)
         whole = index == 0 and max((len(str(row[0])) for row in cells), default=0) * _NAME_PART <= console.width
-        drawn.add_column(column, justify="right" if numeric and cells else "left", overflow="fold", no_wrap=whole)
+        side: Any = "right" if numeric and cells else "left"
+        drawn.add_column(column.replace("_", " "), justify=side, overflow="fold", no_wrap=whole)
     for row in cells:
         drawn.add_row(*(_cell(value) for value in row))
     console.print(drawn)

@@ -61,4 +61,4 @@ def _dimension(name: str) -> str:
 
 def _heading(column: str) -> str:
     ends = [end for end, dimension in _DIMENSIONS if dimension and column.endswith(end)]
-    return (column.removesuffix(ends[0]) if ends and ends[0].startswith("_") else column).replace("_", " ")
+    return column.removesuffix(ends[0]) if ends and ends[0].startswith("_") else column

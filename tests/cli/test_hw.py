@@ -59,7 +59,10 @@ def test_compare_in_csv_is_numbers(capsys: pytest.CaptureFixture[str]) -> None:
     assert float(next(line for line in lines if line.startswith("peak.bf16,")).split(",")[2]) == 989.4e12
 
 
-def test_the_table_has_units_in_its_headings(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_has_units_in_its_headings(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     text = _printed(capsys, "list", "--kind", "gpu", "--vendor", "amd")
     assert "memory (GB/s)" in " ".join(text.split())
     assert "gb_per_s" not in text
