@@ -178,8 +178,9 @@ def stage_rates(
 
 
 def _read_time(sample: Sample, loader: Loader, storage: StorageSystem) -> float:
-    stream = min(storage.stream_bandwidth, loader.node_bandwidth)
-    return storage.latency + sample.stored * sample.per_request / stream
+    across = min(storage.stream_bandwidth, loader.node_bandwidth)
+    request, local = sample.stored * sample.per_request, loader.local_share
+    return storage.latency + request * (local / storage.stream_bandwidth + (1.0 - local) / across)
 
 
 def _over(amount: float, each: float) -> float:

@@ -30,6 +30,8 @@ class Saving:
         write_s: of one, alone on its storage and links.
         read_s: to load it again after a failure.
         visible_s: what it adds to each step, in the mean.
+        again_s: of work that a failure undoes in the mean: half of what lies between two.
+        shared: whether it lies on the storage that the data are read from.
     """
 
     bytes: float
@@ -38,6 +40,13 @@ class Saving:
     write_s: float
     read_s: float
     visible_s: float
+    again_s: float
+    shared: bool
+
+    @property
+    def restart_s(self) -> float:
+        """What a failure costs in the mean, detection and new nodes apart: reading the state back, and work again."""
+        return self.read_s + self.again_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +62,7 @@ class Feeding:
         stage: the slowest stage, a name of :data:`simulator.costs.input.STAGES`; empty if no step waits.
         mends: the cheapest changes that end the stall.
         bytes_per_step: read from the storage in a step, over all readers.
+        local_share: of these bytes, from the drives of the node that reads; the rest crosses the network.
         readers: ranks that read, one per data-parallel replica.
         overlapped: whether loading goes on while the step computes.
         saving: None without a ``checkpoint`` block.
@@ -66,6 +76,7 @@ class Feeding:
     stage: str
     mends: tuple[Mend, ...]
     bytes_per_step: float
+    local_share: float
     readers: int
     overlapped: bool
     saving: Saving | None
@@ -80,6 +91,11 @@ class Feeding:
     def step_s(self) -> float:
         """The whole step."""
         return self.alone_s + sum(self.parts.values())
+
+    @property
+    def network_bytes(self) -> float:
+        """Bytes of a step that are read over the network."""
+        return self.bytes_per_step * (1.0 - self.local_share)
 
     @property
     def bottleneck(self) -> str:
@@ -101,9 +117,11 @@ class Feeding:
             "device_idle_fraction": waits / self.step_s, "shard_imbalance": self.imbalance,
             "storage_read_bytes_per_s": self.bytes_per_step / self.step_s,
         }  # fmt: skip
+        if self.readers:
+            found |= {"local_read_share": self.local_share, "network_read_bytes_per_step": self.network_bytes}
         if self.saving:
             found |= {"checkpoint_bytes": self.saving.bytes, "checkpoint_write_s": self.saving.write_s,
-                      "checkpoint_read_s": self.saving.read_s}  # fmt: skip
+                      "checkpoint_read_s": self.saving.read_s, "restart_s": self.saving.restart_s}  # fmt: skip
         return found
 
     def facts(self) -> dict[str, Any]:
@@ -121,6 +139,7 @@ class Feeding:
             yield from self._about_data()
         if self.saving:
             yield self._about_saving(self.saving)
+            yield self._about_restart(self.saving)
 
     def _about_data(self) -> Iterator[str]:
         if self.stage:
@@ -130,6 +149,11 @@ class Feeding:
             )
         else:
             yield f"No step waits for data: {self.readers} loaders need {show(self.load_s, 'time')} for a batch."
+        if self.local_share > 0:
+            yield (
+                f"{self.local_share:.0%} of the reads stay on the node's own drives; "
+                f"{show(self.network_bytes, 'bytes')} of each step cross the network."
+            )
         if self.shards_s > 0:
             yield f"The largest shard is {self.imbalance:.2f}x the mean one; every step waits for it."
         for mend in self.mends:
@@ -142,4 +166,11 @@ class Feeding:
             f"{show(saving.write_s, 'time')} to write ({saving.mode}); "
             + (f"it adds {show(saving.visible_s, 'time')} to each step, in the mean." if saving.visible_s else
                "it fits beside the steps.")
+        )
+
+    def _about_restart(self, saving: Saving) -> str:
+        where = "the storage of the data, over the same links" if saving.shared else "its storage"
+        return (
+            f"A restart reads it back from {where} in {show(saving.read_s, 'time')} and repeats "
+            f"{show(saving.again_s, 'time')} of work in the mean."
         )

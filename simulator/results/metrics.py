@@ -37,9 +37,12 @@ DEFINITIONS: Final[dict[str, str]] = {
     "device_idle_fraction": "share of a step in which devices wait for data, for the largest shard or for a checkpoint",
     "shard_imbalance": "samples of the largest shard over the mean one",
     "storage_read_bytes_per_s": "drawn from the storage by all loaders, caches taken off",
+    "local_read_share": "of the bytes read from the storage, by drives of the node that reads",
+    "network_read_bytes_per_step": "of them, over the network",
     "checkpoint_bytes": "weights and optimizer state of one checkpoint",
     "checkpoint_write_s": "to write one, alone on its storage and links",
     "checkpoint_read_s": "to read one back, for a restart",
+    "restart_s": "lost by a failure in the mean: reading a checkpoint back and half the work between two",
 }
 
 

@@ -62,14 +62,14 @@ def build(file: BatchInferFile, context: Context) -> BatchInferWorkload:
              for _ in range(node.device_count * count)]  # fmt: skip
     storage, local = storage_from(file.storage, context.below("storage"), sum(count for _, count in context.nodes))
     node = min((node for node, _ in context.nodes), key=lambda node: node.host_memory_bytes or float("inf"))
-    loader = loader_from(file.loader, node, context.below("loader"), local=local)
+    loader = loader_from(file.loader, node, context.below("loader"), local_share=1.0 if local else 0.0)
     with context.at("sharding"):
         _ = sharders[file.sharding]
     with context.at():
         job = InferJob(
             dataset=dataset_from(file.dataset, context.below("dataset")), rates=tuple(rates), loader=loader,
-            storage=storage, batch=file.batch, decode_s=file.loader.decode, sharding=file.sharding,
-            host_memory=host_memory(file.loader, node),
+            storage=storage, batch=file.batch, sharding=file.sharding,
+            decode_s=file.loader.decode + file.dataset.decompress, host_memory=host_memory(file.loader, node),
         )  # fmt: skip
     return BatchInferWorkload(id=file.id, job=job)
 

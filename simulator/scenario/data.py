@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from simulator.costs.placement import Placement
 from simulator.engine.data.job import Checkpoint, DataJob
 from simulator.engine.data.run import DataRun, run_data
 from simulator.foundation.errors import InputError
@@ -21,6 +22,7 @@ from simulator.scenario.data_input import (
     dataset_from,
     host_memory,
     loader_from,
+    share_at_home,
     storage_from,
 )
 from simulator.scenario.data_network import DataNetwork, NetworkFile, network_from
@@ -52,6 +54,9 @@ class DataFile(StrictModel):
     loader: LoaderFile = LoaderFile()
     step: StepFile
     sharding: str = Field(default="balanced", description="a method of `rackcast shard`")
+    placement: Placement | None = Field(
+        default=None, description="of shards: remote, local or random; left out: at home if the drives are the nodes'"
+    )
     epochs: Count = 2
     network: NetworkFile | None = Field(default=None, description="left out: each node's adapter, as if it were alone")
     checkpoint: CheckpointFile | None = None
@@ -84,9 +89,10 @@ class DataWorkload:
 def build(file: DataFile, context: Context) -> DataWorkload:
     """Resolve a data job; raises :class:`InputError` with its place."""
     node, nodes = one_kind_of_node(context)
-    storage, local = storage_from(file.storage, context.below("storage"), nodes)
+    storage, local = storage_from(file.storage, context.below("storage"), nodes, file.placement)
     dataset = dataset_from(file.dataset, context.below("dataset"))
-    loader = loader_from(file.loader, node, context.below("loader"), local=local)
+    home = share_at_home(file.placement, file.loader, storage, local=local, nodes=nodes)
+    loader = loader_from(file.loader, node, context.below("loader"), local_share=home)
     with context.at("sharding"):
         _ = sharders[file.sharding]
         if file.sharding == "stratified" and not dataset.classes:
@@ -97,8 +103,8 @@ def build(file: DataFile, context: Context) -> DataWorkload:
     with context.at():
         job = DataJob(
             dataset=dataset, loader=loader, storage=storage, batch=file.step.batch, compute_s=file.step.compute,
-            decode_s=file.loader.decode, devices=context.devices // nodes * readers, epochs=file.epochs,
-            shuffle=file.loader.shuffle,
+            decode_s=file.loader.decode + file.dataset.decompress, devices=context.devices // nodes * readers,
+            epochs=file.epochs, shuffle=file.loader.shuffle,
             buffer_samples=file.loader.buffer, sharding=file.sharding, host_memory=host_memory(file.loader, node),
             checkpoint=Checkpoint(every_steps=written.every, bytes=written.size) if written else None,
         )  # fmt: skip

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from simulator.costs.input import Loader
+from simulator.costs.placement import Placement
+from simulator.costs.placement import local_share as share_of
 from simulator.costs.storage import Redundancy, StorageSystem
 from simulator.foundation.errors import InputError
 from simulator.foundation.schema import Bandwidth, Bytes, Count, Fraction, Seconds, StrictModel, quantity
@@ -30,7 +32,9 @@ class DatasetFile(StrictModel):
     spread: Bytes | None = Field(default=None, description="standard deviation; left out: all alike")
     shape: Literal["normal", "lognormal", "gamma"] = Field(default="lognormal", description="of the spread")
     samples_per_file: Count = Field(default=1, description="1: a file each")
-    growth: Ratio = Field(default=1.0, description="decoded bytes over stored bytes")
+    growth: Ratio = Field(default=1.0, description="decoded bytes over stored bytes, before compression")
+    compression: Ratio = Field(default=1.0, description="bytes of a sample over what is stored of it")
+    decompress: Seconds = Field(default=0.0, description="of one core on one sample, beside the loader's decode")
     fraction: Fraction = Field(default=1.0, description="of the samples that are used")
     classes: dict[str, Fraction] = Field(default_factory=dict, description="share of each class, summing to 1")
 
@@ -71,15 +75,15 @@ class LoaderFile(StrictModel):
 
 
 def dataset_from(file: DatasetFile, context: Context) -> Dataset:
-    """Return the data set; raises :class:`InputError` with its place."""
+    """Return the data set as it is stored, compressed; raises :class:`InputError` with its place."""
     if (file.kind is None) == (file.size is None):
         with context.at():
             raise InputError("give the kind of the samples, or their size; one of the two.")
     with context.at("kind"):
-        size = kinds[file.kind] if file.kind is not None else _size(file)
+        size = (kinds[file.kind] if file.kind is not None else _size(file)).compressed(file.compression)
     with context.at("classes"):
-        whole = Dataset(samples=file.samples, size=size, samples_per_file=file.samples_per_file, growth=file.growth,
-                        classes=dict(file.classes))  # fmt: skip
+        whole = Dataset(samples=file.samples, size=size, samples_per_file=file.samples_per_file,
+                        growth=file.growth * file.compression, classes=dict(file.classes))  # fmt: skip
     with context.at("fraction"):
         return whole.part(file.fraction)
 
@@ -91,8 +95,13 @@ def _size(file: DatasetFile) -> SampleSize:
     return SampleSize(mean=file.size, std=file.spread, shape=file.shape)
 
 
-def storage_from(file: StorageFile, context: Context, nodes: int) -> tuple[StorageSystem, bool]:
-    """Return the storage of the whole cluster and whether it consists of the nodes' own drives."""
+def storage_from(
+    file: StorageFile, context: Context, nodes: int, placement: Placement | None = None
+) -> tuple[StorageSystem, bool]:
+    """Return the storage of the whole cluster and whether it consists of the nodes' own drives.
+
+    Those of a local profile do; figures without a profile do where the placement says that shards lie on the nodes.
+    """
     profile: Storage | None = None
     if file.profile is not None:
         with context.at("profile"):
@@ -102,7 +111,14 @@ def storage_from(file: StorageFile, context: Context, nodes: int) -> tuple[Stora
     if read is None and rate is None:
         with context.at("read"):
             raise InputError("no bandwidth and no request rate is known of this storage; write 'read' or 'read_rate'.")
-    local = profile is not None and profile.tier == "local"
+    on_nodes = placement in ("local", "random")
+    local = on_nodes if profile is None else profile.tier == "local"
+    if profile and on_nodes and not local:
+        with context.at("profile"):
+            raise InputError(
+                f"{profile.name} is storage of the whole cluster, but placement {placement!r} puts shards on the "
+                "nodes' own drives; name a local drive, or leave 'placement' out."
+            )
     latency = file.latency if file.latency is not None else (profile.read_latency_s if profile else None)
     write = file.write or (profile.write_bandwidth if profile else None)
     with context.at():
@@ -120,11 +136,21 @@ def storage_from(file: StorageFile, context: Context, nodes: int) -> tuple[Stora
     return system, local
 
 
-def loader_from(file: LoaderFile, node: Node, context: Context, *, local: bool) -> Loader:
+def share_at_home(
+    placement: Placement | None, file: LoaderFile, system: StorageSystem, *, local: bool, nodes: int
+) -> float:
+    """Share of the reads that a node's own drives serve; without a placement all if data lie there, else none."""
+    if placement is None:
+        return 1.0 if local else 0.0
+    copies = system.redundancy.copies
+    return share_of(placement, everywhere=file.shuffle == "global", copies=copies, nodes=nodes)
+
+
+def loader_from(file: LoaderFile, node: Node, context: Context, *, local_share: float) -> Loader:
     """Return the loader of one device on a node; raises :class:`InputError` that names what the node does not say."""
     devices = max(1, node.device_count)
     with context.at("network"):
-        network = file.network or (math.inf if local else node.nic_bandwidth)
+        network = file.network or (math.inf if local_share >= 1 else node.nic_bandwidth)
         if network is None:
             raise InputError(f"no source gives the adapters of {node.name}; write their bandwidth, as in '200 Gb/s'.")
     with context.at("cores"):
@@ -137,7 +163,7 @@ def loader_from(file: LoaderFile, node: Node, context: Context, *, local: bool) 
             host_bandwidth=file.host or _host_bandwidth(node, context), node_bandwidth=network,
             devices_per_node=devices, cache_bytes=file.cache or 0.0, cache_policy=file.cache_policy,
             shared_cache=file.shared_cache,
-            same_order=file.shuffle in ("buffered", "none"), local_share=1.0 if local else 0.0, echo=file.echo,
+            same_order=file.shuffle in ("buffered", "none"), local_share=local_share, echo=file.echo,
         )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from simulator.costs.input import Loader
+from simulator.costs.placement import Placement, local_share
 from simulator.costs.storage import StorageSystem
 from simulator.engine.data.job import Shuffle
 from simulator.foundation.errors import InputError
@@ -21,6 +22,7 @@ from simulator.scenario.data_input import (
     dataset_from,
     host_memory,
     loader_from,
+    share_at_home,
     storage_from,
 )
 from simulator.scenario.kinds import Context
@@ -36,6 +38,9 @@ class TrainDataFile(StrictModel):
     storage: StorageFile
     loader: LoaderFile = LoaderFile()
     sharding: str = Field(default="balanced", description="a method of `rackcast shard`")
+    placement: Placement | None = Field(
+        default=None, description="of shards: remote, local or random; left out: at home if the drives are the nodes'"
+    )
 
 
 class TrainCheckpointFile(StrictModel):
@@ -66,6 +71,7 @@ class TrainInput:
         loader: of one device, with the node's share of cores; each reading rank has one.
         decode_s: seconds of one core for one sample.
         host_memory: bytes of each node.
+        placement: of the shards; None: on the drives of the nodes that read them, if the storage consists of those.
     """
 
     dataset: Dataset
@@ -76,6 +82,15 @@ class TrainInput:
     buffer_samples: int
     sharding: str
     host_memory: float
+    placement: Placement | None = None
+
+    def loader_on(self, nodes: int) -> Loader:
+        """The loader of one device when so many nodes read, each with its part of the data on its drives."""
+        if self.placement is None:
+            return self.loader
+        copies = self.store.system.redundancy.copies
+        share = local_share(self.placement, everywhere=self.shuffle == "global", copies=copies, nodes=nodes)
+        return replace(self.loader, local_share=share)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +111,9 @@ class TrainCheckpoint:
 
 def input_from(file: TrainDataFile, context: Context) -> TrainInput:
     """Resolve the key ``data``; raises :class:`InputError` with its place."""
-    node, _ = one_kind_of_node(context)
-    system, local = storage_from(file.storage, context.below("storage"), 1)
+    node, nodes = one_kind_of_node(context)
+    system, local = storage_from(file.storage, context.below("storage"), 1, file.placement)
+    home = share_at_home(file.placement, file.loader, system, local=local, nodes=nodes)
     dataset = dataset_from(file.dataset, context.below("dataset"))
     with context.at("sharding"):
         _ = sharders[file.sharding]
@@ -108,8 +124,9 @@ def input_from(file: TrainDataFile, context: Context) -> TrainInput:
             raise InputError(f"a buffer of {file.loader.buffer} samples belongs to shuffle 'buffered'.")
     return TrainInput(
         dataset=dataset, store=Store(system=system, local=local),
-        loader=loader_from(file.loader, node, context.below("loader"), local=local),
-        decode_s=file.loader.decode, shuffle=file.loader.shuffle, buffer_samples=file.loader.buffer,
+        loader=loader_from(file.loader, node, context.below("loader"), local_share=home),
+        decode_s=file.loader.decode + file.dataset.decompress, placement=file.placement,
+        shuffle=file.loader.shuffle, buffer_samples=file.loader.buffer,
         sharding=file.sharding, host_memory=host_memory(file.loader, node),
     )  # fmt: skip
 

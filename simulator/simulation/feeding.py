@@ -63,11 +63,12 @@ def data_job(
         raise InputError(f"a data set of {feed.dataset.samples} samples does not fill one step of {step}.")
     per_node = min(plan.dp, max(1, setting.devices_per_node // (plan.tp * plan.cp)))
     cores = feed.loader.cores * setting.devices_per_node / per_node
+    reading = -(-plan.dp // per_node)
     beside = checkpoint is not None and checkpoint.shared and checkpoint.mode == "async"
     return DataJob(
         dataset=replace(feed.dataset, samples=whole),
-        loader=replace(feed.loader, devices_per_node=per_node, cores=cores),
-        storage=feed.store.over(-(-plan.dp // per_node)),
+        loader=replace(feed.loader_on(reading), devices_per_node=per_node, cores=cores),
+        storage=feed.store.over(reading),
         batch=plan.micro_batch * plan.micro_batches, compute_s=alone, decode_s=feed.decode_s, devices=plan.dp,
         epochs=2 if feed.loader.cache_bytes else 1, shuffle=feed.shuffle, buffer_samples=feed.buffer_samples,
         sharding=feed.sharding, host_memory=feed.host_memory,
@@ -109,14 +110,15 @@ def _account(job: DataJob, over: float, *, stall: float, shards: float) -> Feedi
     return Feeding(
         alone_s=job.compute_s, load_s=found.load_s, stall_s=stall, shards_s=shards, imbalance=over,
         stage=stage, mends=mends(feed) if stage else (),
-        bytes_per_step=job.account().bytes_from_storage * job.devices, readers=job.devices,
+        bytes_per_step=job.account().bytes_from_storage * job.devices,
+        local_share=job.loader.local_share, readers=job.devices,
         overlapped=job.loader.prefetch > 0, saving=None,
     )  # fmt: skip
 
 
 def _unfed(alone: float) -> Feeding:
     return Feeding(alone_s=alone, load_s=0.0, stall_s=0.0, shards_s=0.0, imbalance=1.0, stage="", mends=(),
-                   bytes_per_step=0.0, readers=0, overlapped=True, saving=None)  # fmt: skip
+                   bytes_per_step=0.0, local_share=0.0, readers=0, overlapped=True, saving=None)  # fmt: skip
 
 
 def _saved(
@@ -138,11 +140,18 @@ def _saved(
     else:
         work = storage_s + size / min(system.write_total, system.read_total) / checkpoint.every_steps
         visible = max(0.0, max(each, work) - feeding.step_s)
-    read = system.latency + size / min(system.read_total, links)
+    read = read_time(system, size, links)
     return replace(feeding, saving=Saving(bytes=size, every_steps=checkpoint.every_steps, mode=checkpoint.mode,
-                                          write_s=write, read_s=read, visible_s=visible))  # fmt: skip
+                                          write_s=write, read_s=read, visible_s=visible,
+                                          again_s=checkpoint.every_steps * (feeding.step_s + visible) / 2,
+                                          shared=checkpoint.shared))  # fmt: skip
 
 
 def write_time(system: StorageSystem, size: float, links: float = math.inf) -> float:
     """Seconds to write ``size`` bytes with their redundancy: the storage or the adapters of all nodes."""
     return system.latency + size / min(system.write_total, system.read_total, links)
+
+
+def read_time(system: StorageSystem, size: float, links: float = math.inf) -> float:
+    """Seconds to load ``size`` bytes for a restart: the storage or the adapters of all nodes, no loader beside it."""
+    return system.latency + size / min(system.read_total, links)

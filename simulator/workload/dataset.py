@@ -60,6 +60,10 @@ class SampleSize:
             return rng.lognormal(math.log(self.mean) - sigma**2 / 2, sigma, size=count)
         return rng.gamma(1 / self.variation**2, self.mean * self.variation**2, size=count)
 
+    def compressed(self, ratio: float) -> SampleSize:
+        """The size of what is stored of a sample that is ``ratio`` times as large."""
+        return SampleSize(mean=self.mean / ratio, std=self.std / ratio, shape=self.shape)
+
     def batch(self, samples: int) -> SampleSize:
         """The size of ``samples`` independent samples together; the sum keeps the shape, which is exact for gamma."""
         std = self.std * math.sqrt(samples)

@@ -39,6 +39,7 @@ class Epoch:
         imbalance_s: of it, in which devices with small shards waited for the one with the largest.
         hit_rate: of the caches.
         storage_bytes: read from the storage.
+        local_bytes: of them, from the drives of the node that reads.
         storage_busy: share of the played time in which the storage moved something.
     """
 
@@ -50,7 +51,13 @@ class Epoch:
     imbalance_s: float
     hit_rate: float
     storage_bytes: float
+    local_bytes: float
     storage_busy: float
+
+    @property
+    def network_bytes(self) -> float:
+        """Bytes from storage elsewhere, over the adapters; what nodes serve from their caches is not among them."""
+        return self.storage_bytes - self.local_bytes
 
     @property
     def idle_fraction(self) -> float:
@@ -85,6 +92,8 @@ class DataRun:
             "stall_fraction": last.wait_s / last.time_s,
             "device_idle_fraction": last.idle_fraction,
             "cache_hit_rate": last.hit_rate,
+            "local_read_share": self.job.loader.local_share,
+            "network_bytes": last.network_bytes,
             "storage_read_bytes_per_s": last.storage_bytes / last.time_s,
             "shard_imbalance": self.imbalance,
             "bottleneck": self.steady.bottleneck or "none",
@@ -97,6 +106,7 @@ class DataRun:
         return [
             {"epoch": e.number, "time_s": e.time_s, "wait_s": e.wait_s, "imbalance_s": e.imbalance_s,
              "device_idle_fraction": e.idle_fraction, "cache_hit_rate": e.hit_rate, "storage_bytes": e.storage_bytes,
+             "local_bytes": e.local_bytes, "network_bytes": e.network_bytes,
              "storage_busy_fraction": e.storage_busy, "steps": e.steps, "played_steps": e.played_steps}
             for e in self.epochs
         ]  # fmt: skip
@@ -143,6 +153,7 @@ def _play(job: DataJob, number: int, counts: NDArray[np.int64], hit: float, rng:
     left, tail = job.steps - steps, steps // 2
     compute = plan.compute_s
     mean_gap = float((compute.max(axis=0) - compute.mean(axis=0)).mean())
+    read = float(plan.read_bytes.sum()) * job.steps / steps
     steady = float(played.ends[-1] - played.ends[tail - 1]) / (steps - tail) / TICKS_PER_SECOND if tail else 0.0
     return Epoch(
         number=number,
@@ -152,7 +163,8 @@ def _play(job: DataJob, number: int, counts: NDArray[np.int64], hit: float, rng:
         wait_s=float(waits.sum()) + left * float(waits[tail:].mean()),
         imbalance_s=mean_gap * job.steps,
         hit_rate=hit,
-        storage_bytes=float(plan.read_bytes.sum()) * job.steps / steps,
+        storage_bytes=read,
+        local_bytes=read * job.loader.local_share,
         storage_busy=played.storage_busy,
     )
 
