@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,14 +107,15 @@ class _Table:
 
     def __init__(self, points: Words, owners: NDArray[np.uint32], *, bits: int) -> None:
         self._shift = np.uint64(64 - bits)
-        self._points, self._owners = points, np.append(owners, owners[:1])  # past the last point comes the first
+        narrow = owners.astype(np.min_scalar_type(-int(owners.max()) - 1))  # a small table stays in the cache
+        self._points, self._owners = points, np.append(narrow, narrow[:1])  # past the last point comes the first
         starts = np.arange(1 << bits, dtype=np.uint64) << self._shift
         first = np.searchsorted(points, starts)
         mixed = np.diff(np.append(first, len(points))) > 0
-        self._owner_of = self._owners[first].astype(np.int32)
+        self._owner_of = self._owners[first]
         self._owner_of[mixed] = _SEARCH
 
-    def owners(self, hashes: Words) -> NDArray[np.int32]:
+    def owners(self, hashes: Words) -> NDArray[np.signedinteger[Any]]:
         found = self._owner_of[(hashes >> self._shift).view(np.int64)]
         search = np.flatnonzero(found == _SEARCH)
         found[search] = self._owners[np.searchsorted(self._points, hashes[search])]
