@@ -87,10 +87,11 @@ def _show(found: Recommendation, *, as_json: bool, as_csv: bool) -> None:
         return
     for text in sentences(found):
         output.line(text)
+    from simulator.cli.readable import readable
     from simulator.cli.run_train import tables
 
     table = tables(found.result)["parts"]
-    output.table(table.columns, table.rows, title="where the step goes")
+    output.table(*readable(table.columns, table.rows), title="where the step goes")
     output.table(SHOWN, shown(found), title=f"best plans by {found.objective}, one per layout")
 
 
