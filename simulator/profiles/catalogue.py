@@ -62,8 +62,9 @@ def kind_of_file(path: Path) -> PartKind:
     try:
         found = _PART.search(path.read_text(encoding="utf-8"))
     except UnicodeDecodeError as error:
-        raise InputError(f"not UTF-8 text (byte {error.start}); save the file as UTF-8.",
-                         place=Place(file=str(path))) from None
+        raise InputError(
+            f"not UTF-8 text (byte {error.start}); save the file as UTF-8.", place=Place(file=str(path))
+        ) from None
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}; name a YAML file.", place=Place(file=str(path))) from None
     known = {kind.part: kind for kind in PART_KINDS}

@@ -164,8 +164,11 @@ class Feeding:
         return (
             f"A checkpoint of {show(saving.bytes, 'bytes')} every {saving.every_steps} steps takes "
             f"{show(saving.write_s, 'time')} to write ({saving.mode}); "
-            + (f"it adds {show(saving.visible_s, 'time')} to each step, in the mean." if saving.visible_s else
-               "it fits beside the steps.")
+            + (
+                f"it adds {show(saving.visible_s, 'time')} to each step, in the mean."
+                if saving.visible_s
+                else "it fits beside the steps."
+            )
         )
 
     def _about_restart(self, saving: Saving) -> str:

@@ -148,9 +148,7 @@ def checkpoint_from(file: TrainCheckpointFile, feed: TrainInput | None, context:
     )
 
 
-def _adapters(
-    file: TrainCheckpointFile, feed: TrainInput | None, known: float | None, context: Context
-) -> float:
+def _adapters(file: TrainCheckpointFile, feed: TrainInput | None, known: float | None, context: Context) -> float:
     """B/s from a node to the storage: as the loader's, where both use the same."""
     if file.to is None and feed is not None:
         return feed.loader.node_bandwidth

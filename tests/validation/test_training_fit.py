@@ -26,9 +26,7 @@ def row(**cells: str) -> dict[str, str]:
 def measured(product16: float) -> list[dict[str, str]]:
     """Rows as a machine of this share would have given them."""
     shipped = efficiency_of(CATALOGUE.devices[DEVICE])
-    constants = TrainingConstants(
-        efficiencies={shipped.name: replace(shipped, product16=product16)}, dispatches={}
-    )
+    constants = TrainingConstants(efficiencies={shipped.name: replace(shipped, product16=product16)}, dispatches={})
     rows = [row(micro_batch_samples=str(micro), global_batch_samples=str(micro * 8)) for micro in (1, 2, 4, 8)]
     return [one | {"value": repr(predict_training_row(one, CATALOGUE, constants).value)} for one in rows]
 

@@ -129,8 +129,10 @@ def whole(tiers: Sequence[Tier], devices: int) -> tuple[int, ...]:
     for tier in tiers:
         ranks = min(left, max(tier.span // inside, 1))
         if left % ranks:
-            raise InputError(f"{devices} devices do not fill {tier.name!r} domains of {tier.span} alike; "
-                             f"name a multiple of {tier.span}.")
+            raise InputError(
+                f"{devices} devices do not fill {tier.name!r} domains of {tier.span} alike; "
+                f"name a multiple of {tier.span}."
+            )
         group.append(ranks)
         left, inside = left // ranks, tier.span
         if left == 1:
