@@ -19,27 +19,15 @@ from simulator.foundation.registry import Registry
 
 Algorithm = Callable[[Sequence[int], float], Iterator[Round]]
 
-all_reduce: Final[Registry[Algorithm]] = Registry("all-reduce algorithm")
-all_gather: Final[Registry[Algorithm]] = Registry("all-gather algorithm")
-reduce_scatter: Final[Registry[Algorithm]] = Registry("reduce-scatter algorithm")
-broadcast: Final[Registry[Algorithm]] = Registry("broadcast algorithm")
-reduce: Final[Registry[Algorithm]] = Registry("reduce algorithm")
-all_to_all: Final[Registry[Algorithm]] = Registry("all-to-all algorithm")
-send_recv: Final[Registry[Algorithm]] = Registry("send-recv algorithm")
-parameter_server: Final[Registry[Algorithm]] = Registry("parameter-server algorithm")
-
 ROUNDS: Final[Registry[Registry[Algorithm]]] = Registry("collective")
-for _name, _registry in (
-    ("all-reduce", all_reduce),
-    ("all-gather", all_gather),
-    ("reduce-scatter", reduce_scatter),
-    ("broadcast", broadcast),
-    ("reduce", reduce),
-    ("all-to-all", all_to_all),
-    ("send-recv", send_recv),
-    ("parameter-server", parameter_server),
-):
-    ROUNDS.add(_name, _registry)
+all_reduce: Final = ROUNDS.add("all-reduce", Registry("all-reduce algorithm"))
+all_gather: Final = ROUNDS.add("all-gather", Registry("all-gather algorithm"))
+reduce_scatter: Final = ROUNDS.add("reduce-scatter", Registry("reduce-scatter algorithm"))
+broadcast: Final = ROUNDS.add("broadcast", Registry("broadcast algorithm"))
+reduce: Final = ROUNDS.add("reduce", Registry("reduce algorithm"))
+all_to_all: Final = ROUNDS.add("all-to-all", Registry("all-to-all algorithm"))
+send_recv: Final = ROUNDS.add("send-recv", Registry("send-recv algorithm"))
+parameter_server: Final = ROUNDS.add("parameter-server", Registry("parameter-server algorithm"))
 
 
 @reduce_scatter.register("ring")

@@ -1,4 +1,4 @@
-"""Results on disk: whole or not at all, and the same bytes for the same content."""
+"""Files: text read within a limit; results whole or not at all, and the same bytes for the same content."""
 
 from __future__ import annotations
 
@@ -11,6 +11,33 @@ from pathlib import Path
 from typing import Any
 
 from simulator.foundation.errors import InputError, Place
+
+
+def read_text(path: str | Path, *, most: int, wanted: str = "a file") -> str:
+    """Return the text of a file.
+
+    Args:
+        path: the file.
+        most: bytes at the most.
+        wanted: what to name where the path is a directory.
+
+    Raises:
+        InputError: no such file, a directory, too large, not UTF-8, or not readable.
+    """
+    here = Place(file=str(path))
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise InputError(f"this is a directory; name {wanted} in it.", place=here)
+        if path.stat().st_size > most:
+            raise InputError(f"the file has {path.stat().st_size} bytes; at most {most} are read.", place=here)
+        return path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        raise InputError("no such file.", place=here) from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"not UTF-8 text (byte {error.start}); save the file as UTF-8.", place=here) from None
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}.", place=here) from None
 
 
 def write_atomic(path: str | Path, content: str | bytes) -> Path:

@@ -23,17 +23,17 @@ class Registry(Mapping[str, T], Generic[T]):
         self.kind = kind
         self._entries: dict[str, T] = {}
 
-    def add(self, name: str, thing: T) -> None:
-        """Put ``thing`` under ``name``; a second thing under one name is our own fault."""
+    def add(self, name: str, thing: T) -> T:
+        """Put ``thing`` under ``name`` and return it; a second thing under one name is our own fault."""
         assert name not in self._entries, f"two {self.kind}s are named {name!r}"
         self._entries[name] = thing
+        return thing
 
     def register(self, name: str) -> Callable[[T], T]:
         """Return a decorator that adds what it decorates."""
 
         def decorate(thing: T) -> T:
-            self.add(name, thing)
-            return thing
+            return self.add(name, thing)
 
         return decorate
 

@@ -25,6 +25,7 @@ from ruamel.yaml.events import (
 )
 
 from simulator.foundation.errors import InputError, Place
+from simulator.foundation.files import read_text
 from simulator.foundation.units import MEBI
 
 MAX_BYTES: Final = int(4 * MEBI)
@@ -75,22 +76,7 @@ def read_yaml(path: str | Path) -> Document:
     Raises:
         InputError: not a readable UTF-8 file, over a limit, or not the plain YAML described above.
     """
-    file = str(path)
-    here = Place(file=file)
-    path = Path(path)
-    try:
-        if path.is_dir():
-            raise InputError("this is a directory; name a YAML file in it.", place=here)
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(f"the file has {path.stat().st_size} bytes; at most {MAX_BYTES} are read.", place=here)
-        text = path.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        raise InputError("no such file.", place=here) from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"not UTF-8 text (byte {error.start}); save the file as UTF-8.", place=here) from None
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}.", place=here) from None
-    return parse_yaml(text, file=file)
+    return parse_yaml(read_text(path, most=MAX_BYTES, wanted="a YAML file"), file=str(path))
 
 
 def parse_yaml(text: str, *, file: str = "<text>") -> Document:

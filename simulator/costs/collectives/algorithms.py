@@ -34,26 +34,15 @@ from simulator.foundation.registry import Registry
 Phases = tuple[Phase, ...]
 Algorithm = Callable[[Reach, Array], Phases]
 
-all_reduce: Final[Registry[Algorithm]] = Registry("all-reduce algorithm")
-all_gather: Final[Registry[Algorithm]] = Registry("all-gather algorithm")
-reduce_scatter: Final[Registry[Algorithm]] = Registry("reduce-scatter algorithm")
-broadcast: Final[Registry[Algorithm]] = Registry("broadcast algorithm")
-reduce: Final[Registry[Algorithm]] = Registry("reduce algorithm")
-all_to_all: Final[Registry[Algorithm]] = Registry("all-to-all algorithm")
-send_recv: Final[Registry[Algorithm]] = Registry("send-recv algorithm")
-
 #: operation -> its algorithms; the names of operations are those of the command line
 OPERATIONS: Final[Registry[Registry[Algorithm]]] = Registry("collective")
-for _name, _algorithms in (
-    ("all-reduce", all_reduce),
-    ("all-gather", all_gather),
-    ("reduce-scatter", reduce_scatter),
-    ("broadcast", broadcast),
-    ("reduce", reduce),
-    ("all-to-all", all_to_all),
-    ("send-recv", send_recv),
-):
-    OPERATIONS.add(_name, _algorithms)
+all_reduce: Final = OPERATIONS.add("all-reduce", Registry("all-reduce algorithm"))
+all_gather: Final = OPERATIONS.add("all-gather", Registry("all-gather algorithm"))
+reduce_scatter: Final = OPERATIONS.add("reduce-scatter", Registry("reduce-scatter algorithm"))
+broadcast: Final = OPERATIONS.add("broadcast", Registry("broadcast algorithm"))
+reduce: Final = OPERATIONS.add("reduce", Registry("reduce algorithm"))
+all_to_all: Final = OPERATIONS.add("all-to-all", Registry("all-to-all algorithm"))
+send_recv: Final = OPERATIONS.add("send-recv", Registry("send-recv algorithm"))
 
 
 @all_reduce.register("ring")

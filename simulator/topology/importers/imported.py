@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from simulator.foundation.errors import InputError, Place
+from simulator.foundation.files import read_text
 from simulator.foundation.registry import Registry
 from simulator.foundation.units import MEBI
 
@@ -81,26 +82,8 @@ def import_topology(path: str | Path, kind: str = "") -> Imported:
         UnknownName: no such format.
     """
     file = str(path)
-    text = read_text(path)
+    text = read_text(path, most=MAX_BYTES)
     return IMPORTERS[kind or recognise(text, file)](text, file)
-
-
-def read_text(path: str | Path) -> str:
-    """Return the text of a file of at most 64 MiB; raises :class:`InputError` otherwise."""
-    here = Place(file=str(path))
-    path = Path(path)
-    try:
-        if path.is_dir():
-            raise InputError("this is a directory; name a file in it.", place=here)
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(f"the file has {path.stat().st_size} bytes; at most {MAX_BYTES} are read.", place=here)
-        return path.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        raise InputError("no such file.", place=here) from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"not UTF-8 text (byte {error.start}); save the file as UTF-8.", place=here) from None
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}.", place=here) from None
 
 
 def recognise(text: str, file: str) -> str:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from simulator.workload.models.huggingface.config import Config, Shape, reads
 
 
-def _bert_like(config: Config, **more: object) -> Shape:
-    heads, hidden = config.integer("num_attention_heads"), config.integer("hidden_size")
+def _post_norm(config: Config, *, layers: str, hidden: str, heads: str, ffn: str, **more: object) -> Shape:
+    """Return the shape of the encoder of Devlin et al. 2018; its sizes stand under the keys named."""
+    width, count = config.integer(hidden), config.integer(heads)
     shape: Shape = {
         "kind": "encoder",
-        "layers": config.integer("num_hidden_layers"),
-        "hidden": hidden,
-        "heads": heads,
-        "kv_heads": heads,
-        "head_dim": hidden // max(heads, 1),
-        "ffn": config.integer("intermediate_size"),
+        "layers": config.integer(layers),
+        "hidden": width,
+        "heads": count,
+        "kv_heads": count,
+        "head_dim": width // max(count, 1),
+        "ffn": config.integer(ffn),
         "vocab": config.integer("vocab_size"),
         "max_seq": config.integer("max_position_embeddings"),
         "bias": True,
@@ -24,9 +25,20 @@ def _bert_like(config: Config, **more: object) -> Shape:
         "final_norm": False,
         "head": False,
         "tied_embeddings": True,
-        "token_types": config.maybe("type_vocab_size") or 0,
     }
     return shape | more
+
+
+def _bert_like(config: Config, **more: object) -> Shape:
+    return _post_norm(
+        config,
+        layers="num_hidden_layers",
+        hidden="hidden_size",
+        heads="num_attention_heads",
+        ffn="intermediate_size",
+        token_types=config.maybe("type_vocab_size") or 0,
+        **more,
+    )
 
 
 @reads("bert", "roberta", "xlm-roberta", "camembert")
@@ -47,25 +59,7 @@ def _albert(config: Config) -> Shape:
 
 @reads("distilbert")
 def _distilbert(config: Config) -> Shape:
-    heads, hidden = config.integer("n_heads"), config.integer("dim")
-    return {
-        "kind": "encoder",
-        "layers": config.integer("n_layers"),
-        "hidden": hidden,
-        "heads": heads,
-        "kv_heads": heads,
-        "head_dim": hidden // max(heads, 1),
-        "ffn": config.integer("hidden_dim"),
-        "vocab": config.integer("vocab_size"),
-        "max_seq": config.integer("max_position_embeddings"),
-        "bias": True,
-        "norm": "layer",
-        "learned_positions": True,
-        "embedding_norm": True,
-        "final_norm": False,
-        "head": False,
-        "tied_embeddings": True,
-    }
+    return _post_norm(config, layers="n_layers", hidden="dim", heads="n_heads", ffn="hidden_dim")
 
 
 @reads("t5", "mt5", "umt5")

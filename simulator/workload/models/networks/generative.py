@@ -102,18 +102,22 @@ def _modulation(canvas: Canvas, width: int, vectors: int) -> None:
     canvas.scale()
 
 
-def _adapted_block(canvas: Canvas, width: int, heads: int) -> None:
-    _modulation(canvas, width, 6)
-    canvas.norm(parameters=0)
-    canvas.linear(3 * width, name="qkv")
-    canvas.attention(heads, width)
-    canvas.channels = width
+def _after_attention(canvas: Canvas, width: int) -> None:
     canvas.linear(width, name="attention out")
     canvas.add()
     canvas.norm(parameters=0)
     canvas.linear(4 * width, act="gelu", name="ffn up")
     canvas.linear(width, name="ffn down")
     canvas.add()
+
+
+def _adapted_block(canvas: Canvas, width: int, heads: int) -> None:
+    _modulation(canvas, width, 6)
+    canvas.norm(parameters=0)
+    canvas.linear(3 * width, name="qkv")
+    canvas.attention(heads, width)
+    canvas.channels = width
+    _after_attention(canvas, width)
 
 
 @FAMILIES.register("flux")
@@ -160,12 +164,7 @@ def _double_block(canvas: Canvas, width: int, heads: int, image: int, text: int)
     canvas.attention(heads, width)
     for tokens in (image, text):
         canvas.channels, canvas.extent = width, (tokens,)
-        canvas.linear(width, name="attention out")
-        canvas.add()
-        canvas.norm(parameters=0)
-        canvas.linear(4 * width, act="gelu", name="ffn up")
-        canvas.linear(width, name="ffn down")
-        canvas.add()
+        _after_attention(canvas, width)
 
 
 def _single_block(canvas: Canvas, width: int, heads: int) -> None:
