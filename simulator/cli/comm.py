@@ -10,7 +10,7 @@ import typer
 
 from simulator.cli import options, output
 from simulator.cli.comm_table import COLUMNS, HEADINGS, doubts, measured_beside, named, rows_of, shown, write
-from simulator.cli.machines import Dims, FabricName, Levels, Link, Oversubscription, Radix, Rails, WanLink, cluster_from
+from simulator.cli.machines import UNCHANGED, Wiring, cluster_from, with_wiring
 from simulator.foundation.errors import InputError
 
 if TYPE_CHECKING:
@@ -68,21 +68,14 @@ def _collective(operation: str) -> None:
         protocol: Protocol = None,
         engine: Engine = None,
         log: Log = None,
-        fabric: FabricName = "fat-tree",
-        link: Link = None,
-        oversubscription: Oversubscription = 1.0,
-        radix: Radix = 64,
-        levels: Levels = None,
-        rails: Rails = None,
-        dims: Dims = "",
-        wan: WanLink = None,
+        wiring: Wiring = UNCHANGED,
         out: options.OutDir = None,
         as_json: options.Json = False,
         as_csv: options.Csv = False,
     ) -> None:
         from simulator.costs.collectives import collective_cost
 
-        cluster = cluster_from(None, on, None, fabric, link, oversubscription, radix, levels, rails, dims, wan)
+        cluster = cluster_from(None, on, wiring=wiring)
         over, count = _reach(cluster, ranks)
         numbers = parse_sizes(sizes)
         cost = collective_cost(operation, numbers, over, algorithm=algorithm, protocol=protocol, engine=engine)
@@ -105,7 +98,7 @@ def _collective(operation: str) -> None:
 
     example: rackcast comm {operation} --on dgx-a100:16 --sizes 1KiB..1GiB
     """
-    app.command(operation)(command)
+    app.command(operation)(with_wiring(command))
 
 
 for _name in COLLECTIVES:
@@ -215,7 +208,7 @@ def fit_log(
     from simulator.validation.nccl_tests import read_nccl_log
     from simulator.validation.network_measured import calibrate
 
-    cluster = cluster_from(None, on, None, "fat-tree", None, 1.0, 64, None, None, "", None)
+    cluster = cluster_from(None, on)
     told = read_nccl_log(log)
     name = told.operation or operation
     if not name:

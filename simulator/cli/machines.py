@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -45,18 +48,46 @@ WanLink = Annotated[
 ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wiring:
+    """How the named machines are joined: one field per option."""
+
+    fabric: FabricName = "fat-tree"
+    link: Link = None
+    oversubscription: Oversubscription = 1.0
+    radix: Radix = 64
+    levels: Levels = None
+    rails: Rails = None
+    dims: Dims = ""
+    wan: WanLink = None
+
+
+UNCHANGED: Final = Wiring()  # no option given
+
+
+def with_wiring(command: Callable[..., None]) -> Callable[..., None]:
+    """Return the command with an option per field of :class:`Wiring` where it takes ``wiring``."""
+    fields = inspect.signature(Wiring, eval_str=True).parameters
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:
+        wiring = Wiring(**{name: given.pop(name) for name in fields})
+        command(**given, wiring=wiring)
+
+    flags: list[inspect.Parameter] = []
+    for parameter in inspect.signature(command, eval_str=True).parameters.values():
+        flags += fields.values() if parameter.name == "wiring" else [parameter]
+    keywords = [flag.replace(kind=inspect.Parameter.KEYWORD_ONLY) for flag in flags]
+    run.__signature__ = inspect.Signature(keywords)  # type: ignore[attr-defined]  # typer reads it
+    run.__annotations__ = {flag.name: flag.annotation for flag in flags}
+    return run
+
+
 def cluster_from(
     scenario: Path | None,
     nodes: Sequence[str] | None,
-    overrides: Sequence[str] | None,
-    shape: str,
-    link: str | None,
-    oversubscription: float,
-    radix: int,
-    levels: int | None,
-    rails: int | None,
-    dims: str,
-    wan: Sequence[str] | None,
+    overrides: Sequence[str] | None = None,
+    wiring: Wiring = UNCHANGED,
 ) -> Cluster:
     """Return the cluster of a scenario file, or the one that the options describe."""
     if (scenario is None) == (not nodes):
@@ -76,15 +107,15 @@ def cluster_from(
             raise InputError(f"{machine.name} holds no device that computes; name a node with devices.")
     sites = tuple(site or "site" for _, _, site in groups)
     fabric = Fabric(
-        shape=shape,
-        link=catalogue.links[link] if link else None,
-        oversubscription=oversubscription,
-        radix=radix,
-        levels=levels,
-        rails=rails,
-        dims=_dims(dims),
+        shape=wiring.fabric,
+        link=catalogue.links[wiring.link] if wiring.link else None,
+        oversubscription=wiring.oversubscription,
+        radix=wiring.radix,
+        levels=wiring.levels,
+        rails=wiring.rails,
+        dims=_dims(wiring.dims),
         sites=sites if any(site for _, _, site in groups) else (),
-        wan=tuple(_wan(text) for text in wan or ()),
+        wan=tuple(_wan(text) for text in wiring.wan or ()),
     )
     parts = [
         (machine, catalogue.devices[machine.device or ""], count)

@@ -8,20 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from simulator.cli import options, output
-from simulator.cli.machines import (
-    Dims,
-    FabricName,
-    Levels,
-    Link,
-    Nodes,
-    Oversubscription,
-    Radix,
-    Rails,
-    Scenario,
-    WanLink,
-    cluster_from,
-    described,
-)
+from simulator.cli.machines import UNCHANGED, Nodes, Scenario, Wiring, cluster_from, described, with_wiring
 from simulator.foundation.errors import InputError
 
 if TYPE_CHECKING:
@@ -38,17 +25,11 @@ app = typer.Typer(
 
 
 @app.command("show")
-def showcluster_from(
+@with_wiring
+def show_cluster(
     scenario: Scenario = None,
     nodes: Nodes = None,
-    fabric: FabricName = "fat-tree",
-    link: Link = None,
-    oversubscription: Oversubscription = 1.0,
-    radix: Radix = 64,
-    levels: Levels = None,
-    rails: Rails = None,
-    dims: Dims = "",
-    wan: WanLink = None,
+    wiring: Wiring = UNCHANGED,
     overrides: options.Overrides = None,
     as_json: options.Json = False,
 ) -> None:
@@ -56,7 +37,7 @@ def showcluster_from(
 
     example: rackcast topo show --nodes dgx-a100:128 --fabric fat-tree --oversubscription 2
     """
-    one = cluster_from(scenario, nodes, overrides, fabric, link, oversubscription, radix, levels, rails, dims, wan)
+    one = cluster_from(scenario, nodes, overrides, wiring)
     views = [one.tiers] if one.homogeneous and one.wan is None else list(one.group_tiers)
     if as_json:
         output.json_document(_facts(one), warnings=one.assumptions)
@@ -140,17 +121,11 @@ def _tier_facts(tier: Tier) -> dict[str, Any]:
 
 
 @app.command("bisection")
+@with_wiring
 def bisection(
     scenario: Scenario = None,
     nodes: Nodes = None,
-    fabric: FabricName = "fat-tree",
-    link: Link = None,
-    oversubscription: Oversubscription = 1.0,
-    radix: Radix = 64,
-    levels: Levels = None,
-    rails: Rails = None,
-    dims: Dims = "",
-    wan: WanLink = None,
+    wiring: Wiring = UNCHANGED,
     overrides: options.Overrides = None,
     as_json: options.Json = False,
 ) -> None:
@@ -160,7 +135,7 @@ def bisection(
     """
     from simulator.topology.bisection import bisections
 
-    one = cluster_from(scenario, nodes, overrides, fabric, link, oversubscription, radix, levels, rails, dims, wan)
+    one = cluster_from(scenario, nodes, overrides, wiring)
     found = bisections(one)
     if as_json:
         output.json_document({"name": one.name, "bisections": [_bisection_facts(item) for item in found]})
@@ -185,19 +160,13 @@ def _bisection_facts(item: Bisection) -> dict[str, Any]:
 
 
 @app.command("path")
+@with_wiring
 def path(
     source: Annotated[int, typer.Option("--from", metavar="DEVICE", help="Number of the sending device.", min=0)],
     target: Annotated[int, typer.Option("--to", metavar="DEVICE", help="Number of the receiving device.", min=0)],
     scenario: Scenario = None,
     nodes: Nodes = None,
-    fabric: FabricName = "fat-tree",
-    link: Link = None,
-    oversubscription: Oversubscription = 1.0,
-    radix: Radix = 64,
-    levels: Levels = None,
-    rails: Rails = None,
-    dims: Dims = "",
-    wan: WanLink = None,
+    wiring: Wiring = UNCHANGED,
     flow: Annotated[int, typer.Option(metavar="N", help="Number of the flow: chooses among equal paths.", min=0)] = 0,
     overrides: options.Overrides = None,
     as_json: options.Json = False,
@@ -206,7 +175,7 @@ def path(
 
     example: rackcast topo path --nodes dgx-h100:256 --from 0 --to 2047
     """
-    one = cluster_from(scenario, nodes, overrides, fabric, link, oversubscription, radix, levels, rails, dims, wan)
+    one = cluster_from(scenario, nodes, overrides, wiring)
     for device in (source, target):
         if device >= one.devices:
             raise InputError(f"there is no device {device}; the cluster has 0 to {one.devices - 1}.")
@@ -224,17 +193,11 @@ MAX_EXPORT = 50_000  # devices; beyond it the files are of no use to any viewer
 
 
 @app.command("draw")
+@with_wiring
 def draw(
     scenario: Scenario = None,
     nodes: Nodes = None,
-    fabric: FabricName = "fat-tree",
-    link: Link = None,
-    oversubscription: Oversubscription = 1.0,
-    radix: Radix = 64,
-    levels: Levels = None,
-    rails: Rails = None,
-    dims: Dims = "",
-    wan: WanLink = None,
+    wiring: Wiring = UNCHANGED,
     overrides: options.Overrides = None,
     out: options.OutDir = None,
     formats: Annotated[str, typer.Option("--formats", metavar="LIST", help="Of png, svg, graphml, dot.")] = "png",
@@ -243,7 +206,7 @@ def draw(
 
     example: rackcast topo draw --nodes dgx-a100:2048 --out out --formats png,graphml
     """
-    one = cluster_from(scenario, nodes, overrides, fabric, link, oversubscription, radix, levels, rails, dims, wan)
+    one = cluster_from(scenario, nodes, overrides, wiring)
     if out is None:
         raise InputError("--out DIR is needed: where the picture goes.")
     for kind in formats.split(","):

@@ -7,7 +7,7 @@ from simulator.workload.models.huggingface.config import Config, Shape, reads
 
 def _post_norm(config: Config, *, layers: str, hidden: str, heads: str, ffn: str, **more: object) -> Shape:
     """Return the shape of the encoder of Devlin et al. 2018; its sizes stand under the keys named."""
-    width, count = config.integer(hidden), config.integer(heads)
+    count, width = config.integer(heads), config.integer(hidden)
     shape: Shape = {
         "kind": "encoder",
         "layers": config.integer(layers),
