@@ -49,8 +49,11 @@ ANSWERS: dict[str, str] = {
 ELSEWHERE: dict[str, str] = {"SharedFabricWorkload": "rackcast comm share"}
 
 
-def answer_for(file: Path, overrides: list[str], workload: str | None) -> Answer:
-    """Load a scenario, run one of its workloads and return the answer; raises :class:`RackcastError`."""
+def answer_for(file: Path, overrides: list[str], workload: str | None, *, resume: Path | None = None) -> Answer:
+    """Load a scenario, run one of its workloads and return the answer; raises :class:`RackcastError`.
+
+    ``resume`` is where a service keeps its state; other kinds are over too soon to be kept.
+    """
     import importlib
 
     from simulator.foundation.errors import InputError
@@ -61,5 +64,8 @@ def answer_for(file: Path, overrides: list[str], workload: str | None) -> Answer
     chosen = chosen_workload(scenario, workload)
     if type(chosen).__name__ not in ANSWERS:
         raise InputError(f"{file}: workload {chosen.id!r} is played by `{ELSEWHERE[type(chosen).__name__]} {file}`.")
-    found: Answer = importlib.import_module(ANSWERS[type(chosen).__name__]).answer(scenario, chosen)
+    if resume is not None and type(chosen).__name__ != "ServeWorkload":
+        raise InputError(f"--resume keeps the state of a service; {chosen.id!r} is of another kind. Leave it out.")
+    options = {} if resume is None else {"resume": resume}
+    found: Answer = importlib.import_module(ANSWERS[type(chosen).__name__]).answer(scenario, chosen, **options)
     return found

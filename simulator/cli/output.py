@@ -6,7 +6,7 @@ import csv as csv_format
 import io
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -193,3 +193,16 @@ def progress(items: Iterable[T], *, label: str, total: int | None = None) -> Ite
     from rich.progress import track
 
     yield from track(items, description=label, total=total, console=_console(stderr=True), transient=True)
+
+
+@contextmanager
+def meter(*, label: str) -> Iterator[Callable[[int, int], None]]:
+    """Yield what is told (done, of how many), with a bar on stderr when that is a terminal and not quiet."""
+    if _current.get().quiet or not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.progress import Progress
+
+    with Progress(console=_console(stderr=True), transient=True) as bars:
+        task = bars.add_task(label, total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total)

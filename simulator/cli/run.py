@@ -12,7 +12,7 @@ from simulator.cli.answer import Answer, answer_for
 from simulator.cli.readable import readable
 
 _SLO_MISSED = 4
-_SHOWN = ("metrics", "parts", "memory")  # tables that are printed; the others only go to files
+_SHOWN = ("intervals", "metrics", "parts", "memory")  # tables that are printed; the others only go to files
 
 Workload = Annotated[
     str | None,
@@ -26,10 +26,25 @@ def command(
     workload: Workload = None,
     out: options.OutDir = None,
     fail_on: Annotated[str, typer.Option("--fail-on", help="'slo': exit 4 if a limit is missed.")] = "",
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            "--seeds", min=1, metavar="N", help="So many runs, with intervals; as run.seeds.", show_default=False
+        ),
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            "--resume", metavar="FILE", help="Keep a long service run here, and go on from there.", show_default=False
+        ),
+    ] = None,
     as_json: options.Json = False,
     as_csv: options.Csv = False,
 ) -> int:
     """Simulate the scenario as it is decided: step time, throughput, MFU, memory, cost, and where the time goes.
+
+    A service that runs long keeps its state in the file of --resume, when you interrupt it too; the same command
+    goes on from there to the same result.
 
     With --out: result.json, a CSV per table, timeline, memory, layout and waterfall as pictures, and trace.json for
     Perfetto or Chrome.
@@ -40,7 +55,8 @@ def command(
 
     if fail_on not in ("", "slo"):
         raise InputError(f"--fail-on {fail_on!r}: write slo, or leave it out.")
-    answer = answer_for(scenario, overrides or [], workload)
+    changes = [*(overrides or []), *([] if seeds is None else [f"run.seeds={seeds}"])]
+    answer = answer_for(scenario, changes, workload, resume=resume)
     status = _SLO_MISSED if answer.missed and fail_on == "slo" else 0
     if out is not None:
         write(answer, out, status=status)

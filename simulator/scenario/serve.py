@@ -14,7 +14,8 @@ from simulator.costs.serving.traits import EngineTraits, engine_named
 from simulator.engine.serving.fleet.build import Rules
 from simulator.engine.serving.fleet.routing import ROUTERS
 from simulator.engine.serving.front import Front
-from simulator.engine.serving.scaling.loop import FleetEvent, Scaling, StartUp
+from simulator.engine.serving.scaling.loop import Scaling, StartUp
+from simulator.engine.serving.scaling.outside import FleetEvent
 from simulator.engine.serving.scaling.policies import options_of
 from simulator.engine.serving.service import Limits
 from simulator.foundation.errors import InputError, UnknownName
@@ -106,11 +107,12 @@ class ScaleFile(StrictModel):
 class ServeEventFile(StrictModel):
     """Something that happens to replicas."""
 
-    kind: Literal["loss", "reclaim", "rollout"]
+    kind: Literal["loss", "reclaim", "drain", "rollout", "canary", "blue-green", "migrate"]
     at: Seconds
-    count: Count = 1
-    repair: Seconds | None = None
-    notice: Seconds = 120.0
+    count: Count = Field(default=1, description="replicas hit, or replaced at a time")
+    repair: Seconds | None = Field(default=None, description="until a lost or drained replica starts up again")
+    notice: Seconds = Field(default=120.0, description="of draining before a reclaimed machine is gone")
+    watch: Seconds = Field(default=300.0, description="how long a canary is looked at before the rest follows")
 
 
 class LimitsFile(StrictModel):
@@ -244,7 +246,8 @@ def _front(file: PlatformFile) -> Front:
 
 
 def _event(file: ServeEventFile) -> FleetEvent:
-    return FleetEvent(kind=file.kind, at_s=file.at, count=file.count, repair_s=file.repair, notice_s=file.notice)
+    return FleetEvent(kind=file.kind, at_s=file.at, count=file.count, repair_s=file.repair, notice_s=file.notice,
+                      watch_s=file.watch)  # fmt: skip
 
 
 KIND = WorkloadKind(name="serve", file=ServeFile, build=build)

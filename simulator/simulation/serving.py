@@ -12,7 +12,7 @@ from simulator.costs.serving.numerics import Numerics
 from simulator.engine.serving.fleet.build import Replicas
 from simulator.engine.serving.fleet.engine_class import EngineClass
 from simulator.engine.serving.fleet.from_replica import engine_class_of
-from simulator.engine.serving.service import Served, Service, serve
+from simulator.engine.serving.service import Kept, Served, Service, serve
 from simulator.foundation.errors import Infeasible, InputError
 from simulator.foundation.randomness import Streams
 from simulator.results.serving import ServingResult
@@ -60,11 +60,30 @@ def prepare(scenario: Scenario, workload: ServeWorkload, *, seed: int | None = N
 
 
 def simulate_serving(
-    scenario: Scenario, workload: ServeWorkload, *, progress: Callable[[int], None] | None = None
+    scenario: Scenario,
+    workload: ServeWorkload,
+    *,
+    seed: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    kept: Kept | None = None,
 ) -> ServingResult:
-    """Play a service to its end; raises as :func:`prepare`."""
-    prepared = prepare(scenario, workload)
-    served = serve(prepared.requests, prepared.service, seed=scenario.run.seed, progress=progress)
+    """Play a service to its end.
+
+    Args:
+        scenario: the machines.
+        workload: the service.
+        seed: instead of the scenario's.
+        progress: is told now and then how many requests are settled, of how many.
+        kept: where the state is kept, so that an interrupted run can go on.
+
+    Raises:
+        InputError, Infeasible: as :func:`prepare`, or the kept state is another run's.
+    """
+    seed = scenario.run.seed if seed is None else seed
+    prepared = prepare(scenario, workload, seed=seed)
+    total = len(prepared.requests)
+    told = None if progress is None else lambda settled: progress(settled, total)
+    served = serve(prepared.requests, prepared.service, seed=seed, progress=told, kept=kept)
     return result_of(scenario, workload, prepared, served)
 
 

@@ -45,7 +45,7 @@ HOMES = {
     "ruamel": ("foundation", "profiles", "workload.models", "scenario"),
     "typer": ("cli",),
     "rich": ("cli",),
-    "scipy": ("planner", "validation"),
+    "scipy": ("results", "planner", "validation"),
     "joblib": ("study",),
     "dask": ("study",),
     "distributed": ("study",),

@@ -43,7 +43,7 @@ def test_the_knee_is_the_last_rate_that_keeps_the_limits() -> None:
     assert knee_of(rows, 0.95) == rows[0]["rate_per_s"]
 
 
-@pytest.mark.parametrize("name", ["serve-70b-spot-a100", "serve-attack", "serve-autoscale"])
+@pytest.mark.parametrize("name", ["serve-70b-spot-a100", "serve-attack", "serve-autoscale", "serve-rollouts"])
 def test_every_shipped_service_loads(name: str) -> None:
     assert load_scenario(shipped("scenarios") / f"{name}.yaml").workloads[0].id
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,8 @@ from simulator.engine.serving.fleet.build import Replicas, Rules
 from simulator.engine.serving.fleet.outcome import OUTCOMES, FleetOutcome
 from simulator.engine.serving.fleet.run import FleetRun
 from simulator.engine.serving.front import CACHED, REASONS, Front, Passed, pass_front
-from simulator.engine.serving.scaling.loop import FleetEvent, ScaledRun, Scaling, Timeline, lately
+from simulator.engine.serving.scaling.loop import Attainment, ScaledRun, Scaling, Timeline
+from simulator.engine.serving.scaling.outside import FleetEvent
 from simulator.foundation.randomness import Streams
 from simulator.workload.requests import Chains, Requests
 
@@ -86,13 +88,33 @@ class Served:
         return good
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """Where the state of a run is kept, so that it can be stopped and goes on later.
+
+    Attributes:
+        path: the file; if it is there, the run goes on from it.
+        key: names the question; a state of another one is refused.
+        due: asked at every look whether to save now.
+    """
+
+    path: Path
+    key: str
+    due: Callable[[], bool]
+
+
 def serve(
-    requests: Requests, service: Service, *, seed: int = 0, progress: Callable[[int], None] | None = None
+    requests: Requests,
+    service: Service,
+    *,
+    seed: int = 0,
+    progress: Callable[[int], None] | None = None,
+    kept: Kept | None = None,
 ) -> Served:
     """Play the requests through the service to their end.
 
     Raises:
-        InputError: settings that contradict each other or the requests.
+        InputError: settings that contradict each other or the requests, or a kept state of another run.
     """
     passed = pass_front(requests, service.front, Streams(seed)["front"])
     inside = np.flatnonzero(passed.reason == 0)
@@ -100,8 +122,21 @@ def serve(
     run = FleetRun(_chosen(requests, order, passed), service.pools, _rules(service), seed=seed)
     horizon = float(np.max(passed.reaches_s, initial=0.0, where=np.isfinite(passed.reaches_s)))
     scaled = ScaledRun(run, _scaling(service), service.events, horizon_s=horizon)
-    timeline = scaled.play(lately(run, lambda ended: _attainment(run, ended, service.limits)), progress)
+    attainment = Attainment(met=lambda run, ended: _attainment(run, ended, service.limits))
+    timeline = scaled.play(attainment, progress, None if kept is None else _keep(scaled, attainment, kept))
     return _seen_by_client(requests, service, passed, order, run, timeline)
+
+
+def _keep(scaled: ScaledRun, attainment: Attainment, kept: Kept) -> Callable[[ScaledRun], None]:
+    """Go on from a kept state if there is one, and return what keeps the run from now on."""
+    if kept.path.exists():
+        scaled.load(kept.path, attainment, kept.key)
+
+    def after_look(run: ScaledRun) -> None:
+        if kept.due():
+            run.save(kept.path, attainment, kept.key)
+
+    return after_look
 
 
 def _rules(service: Service) -> Rules:

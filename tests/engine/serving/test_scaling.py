@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from simulator.engine.serving.fleet.build import Replicas, Rules
 from simulator.engine.serving.fleet.engine_class import EngineClass, StepTimes
-from simulator.engine.serving.scaling.loop import FleetEvent, Scaling, StartUp
+from simulator.engine.serving.scaling.loop import Scaling, StartUp
+from simulator.engine.serving.scaling.outside import FleetEvent, unfold
 from simulator.engine.serving.scaling.policies import Memory, Seen, autoscalers, hpa_wish, kpa_wish, options_of
-from simulator.engine.serving.service import Service, serve
+from simulator.engine.serving.service import Kept, Service, serve
 from simulator.foundation.errors import InputError, UnknownName
 from simulator.workload.requests import Requests
 
@@ -93,7 +97,7 @@ def test_more_replicas_come_when_the_load_grows_and_go_when_it_ends() -> None:
     assert served.timeline.replica_seconds < 8 * 61
 
 
-@pytest.mark.parametrize("kind", ["loss", "reclaim", "rollout"])
+@pytest.mark.parametrize("kind", ["loss", "reclaim", "drain", "rollout", "canary", "migrate"])
 def test_no_request_is_lost_when_replicas_are(kind: str) -> None:
     events = (FleetEvent(kind=kind, at_s=5.0, count=1, repair_s=10.0, notice_s=4.0),)
     scaling = Scaling(start_up=StartUp(schedule_s=3.0))
@@ -110,3 +114,96 @@ def test_a_loss_makes_the_tail_longer() -> None:
     calm = serve(steady(60.0, 30), Service(pools=pools))
     hit = serve(steady(60.0, 30), Service(pools=pools, events=(FleetEvent(kind="loss", at_s=10.0, count=2),)))
     assert np.percentile(hit.latency_s, 99) > np.percentile(calm.latency_s, 99)
+
+
+def updated(kind: str, *, open_: int, count: int = 6, **changes: float) -> list[int]:
+    """Return the replicas that serve at each look while an event of a kind passes."""
+    event = FleetEvent(kind=kind, at_s=5.0, **changes)  # type: ignore[arg-type]
+    scaling = Scaling(start_up=StartUp(schedule_s=3.0))
+    pools = (Replicas(engine=engine(), count=count, open=open_),)
+    served = serve(steady(20.0, 60), Service(pools=pools, scaling=scaling, events=(event,), look_every_s=1.0))
+    assert served.finished.all()
+    return served.timeline.ready
+
+
+def test_a_rolling_update_keeps_all_but_the_wave_serving() -> None:
+    ready = updated("rollout", open_=6)
+    assert min(ready) == 5
+    assert ready.count(5) == 6 * 3  # six waves of one, three looks each
+
+
+def test_a_canary_is_watched_before_the_rest_follows() -> None:
+    ready = updated("canary", open_=6, watch_s=20.0)
+    down = [look for look, n in enumerate(ready, start=1) if n < 6]
+    assert down[:3] == [5, 6, 7]
+    assert down[3] == 5 + 3 + 20
+    assert len(down) == 6 * 3
+
+
+def test_blue_green_never_serves_with_fewer_and_pays_for_both_meanwhile() -> None:
+    ready = updated("blue-green", open_=3)
+    assert min(ready) == max(ready) == 3
+    pools = (Replicas(engine=engine(), count=6, open=3),)
+    scaling = Scaling(start_up=StartUp(schedule_s=3.0))
+    events = (FleetEvent(kind="blue-green", at_s=5.0),)
+    calm = serve(steady(20.0, 60), Service(pools=pools, scaling=scaling, look_every_s=1.0))
+    both = serve(steady(20.0, 60), Service(pools=pools, scaling=scaling, events=events, look_every_s=1.0))
+    paid = both.timeline.replica_seconds - calm.timeline.replica_seconds
+    assert 3 * 3.0 <= paid <= 3 * (3.0 + 3.0)  # the start-up, and what the old ones still had to finish
+    assert set(both.replica[both.arrival_s < 5].tolist()) == {0, 1, 2}
+    assert set(both.replica[both.arrival_s > 9].tolist()) == {3, 4, 5}
+
+
+def test_blue_green_without_room_for_a_second_fleet_is_refused() -> None:
+    with pytest.raises(InputError, match="second fleet"):
+        updated("blue-green", open_=6)
+
+
+def test_a_move_is_live_where_there_is_a_free_place() -> None:
+    assert min(updated("migrate", open_=5)) == 5
+    assert min(updated("migrate", open_=6)) == 5
+
+
+def test_a_drained_replica_is_back_after_its_maintenance_and_start_up() -> None:
+    ready = updated("drain", open_=6, repair_s=10.0)
+    assert [look for look, n in enumerate(ready, start=1) if n < 6] == list(range(5, 5 + 10 + 3))
+
+
+def test_an_event_that_hits_nobody_is_refused() -> None:
+    with pytest.raises(InputError, match="hits nobody"):
+        unfold([FleetEvent(kind="loss", at_s=1.0, count=0)], 3, 1.0)
+
+
+class Stop(Exception):
+    """Stands for an interrupt."""
+
+
+@pytest.mark.parametrize("looks", [1, 7, 20, 33])
+@pytest.mark.parametrize("policy", ["fixed", "hpa", "kpa"])
+def test_a_service_that_was_stopped_goes_on_to_the_same_end(tmp_path: Path, policy: str, looks: int) -> None:
+    scaling = Scaling(policy=policy, look_every_s=1.0, start_up=StartUp(schedule_s=3.0))
+    events = (FleetEvent(kind="loss", at_s=8.0, repair_s=4.0), FleetEvent(kind="reclaim", at_s=12.0, notice_s=9.0))
+    service = Service(pools=(Replicas(engine=engine(), count=4, open=3),), scaling=scaling, events=events,
+                      rules=Rules(router="power-of-two"), look_every_s=1.0)  # fmt: skip
+    requests = steady(30.0, 40)
+    whole = serve(requests, service, seed=5)
+    asked = iter(range(10**6))
+
+    def due() -> bool:
+        look = next(asked)
+        if look == looks:
+            raise Stop
+        return look == looks - 1
+
+    kept = Kept(path=tmp_path / "state.npz", key="a", due=due)
+    with pytest.raises(Stop):
+        serve(requests, service, seed=5, kept=kept)
+    resumed = serve(requests, service, seed=5, kept=replace(kept, due=lambda: False))
+    assert np.array_equal(whole.latency_s, resumed.latency_s)
+    assert np.array_equal(whole.replica, resumed.replica)
+    assert whole.timeline == resumed.timeline
+    with pytest.raises(InputError, match="another run"):
+        serve(requests, service, seed=5, kept=replace(kept, key="b", due=lambda: False))
+    kept.path.write_bytes(b"no state")
+    with pytest.raises(InputError, match="no saved state"):
+        serve(requests, service, seed=5, kept=kept)

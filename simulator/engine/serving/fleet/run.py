@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -161,25 +162,38 @@ class FleetRun:
             f.open_[pool, : len(names)] = names
             f.world[at.OPEN_COUNT + pool] = len(names)
 
-    def save(self, path: str | Path) -> None:
-        """Write the whole state; :meth:`load` goes on from it, bit for bit."""
-        with Path(path).open("wb") as stream:
-            np.savez(stream, **self.fleet._asdict())
+    def save(self, path: str | Path, *, beside: str = "") -> None:
+        """Write the whole state, whole or not at all, with a text of the caller's; :meth:`load` goes on from it."""
+        path = Path(path)
+        part = path.with_name(f".{path.name}.part")
+        with part.open("wb") as stream:
+            np.savez(stream, _beside=np.frombuffer(beside.encode(), np.uint8), **self.fleet._asdict())
+        part.replace(path)
 
-    def load(self, path: str | Path) -> None:
-        """Replace the state by a saved one of the same run.
+    def load(self, path: str | Path, *, accept: Callable[[str], bool] = lambda beside: True) -> str:
+        """Replace the state by a saved one of the same run, bit for bit, and return the caller's text.
+
+        Args:
+            path: the file that :meth:`save` wrote.
+            accept: judges the caller's text before anything is replaced.
 
         Raises:
-            InputError: the file is not a saved run, or one of another shape.
+            InputError: the file is not a saved run, one of another shape, or not accepted.
         """
+        other = InputError(f"{path}: this is the saved state of another run; start anew without it.")
         try:
             with np.load(path, allow_pickle=False) as saved:
-                for name, mine in self.fleet._asdict().items():
-                    if name not in saved or saved[name].shape != mine.shape:
-                        raise InputError(f"{path}: this is the saved state of another run; start anew without it.")
-                    mine[...] = saved[name]
-        except (OSError, ValueError):
+                beside = bytes(saved["_beside"]).decode()
+                mine = self.fleet._asdict()
+                if not accept(beside) or any(
+                    name not in saved or saved[name].shape != mine[name].shape for name in mine
+                ):
+                    raise other
+                for name, values in mine.items():
+                    values[...] = saved[name]
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
             raise InputError(f"{path}: no saved state can be read; start anew without it.") from None
+        return beside
 
 
 __all__ = ["FleetRun", "Replicas", "Rules"]

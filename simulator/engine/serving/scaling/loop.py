@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from simulator.engine.serving.fleet import layout as at
 from simulator.engine.serving.fleet.run import FleetRun
+from simulator.engine.serving.scaling.outside import ANY, Act, FleetEvent, unfold
 from simulator.engine.serving.scaling.policies import Memory, Seen, autoscalers, options_of
 from simulator.foundation.errors import InputError
 
@@ -41,21 +46,6 @@ class Scaling:
     start_up: StartUp = field(default_factory=StartUp)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FleetEvent:
-    """Something that happens to replicas from outside.
-
-    ``loss``: ``count`` replicas are lost at once; they are back after ``repair_s``. ``reclaim``: a spot machine is
-    taken back after ``notice_s`` of draining. ``rollout``: every replica is replaced, ``count`` at a time.
-    """
-
-    kind: str  # "loss", "reclaim", "rollout"
-    at_s: float
-    count: int = 1
-    repair_s: float | None = None
-    notice_s: float = 120.0
-
-
 @dataclass(slots=True)
 class Timeline:
     """Samples of a run, one row per look."""
@@ -84,24 +74,84 @@ class ScaledRun:
         self._ready_at: dict[int, float] = {}  # replicas that start
         self._gone_until: dict[int, float] = {}  # lost ones, and when they are back
         self._paid: set[int] = {r for r in range(count) if run.fleet.replicas[r, at.OPEN]}
-        self._todo = sorted(self._unfold(events), key=lambda item: (item[0], item[1]))
+        self._second: set[int] = set()  # those of the starting ones that will take another's place
+        self._todo = unfold(events, count, scaling.start_up.total_s)
+        if any(event.kind == "blue-green" for event in events) and len(self._paid) == count:
+            raise InputError(
+                f"a blue-green update starts a second fleet beside the first; all {count} replicas are open already. "
+                "Begin with fewer (scale.start), or add nodes."
+            )
+        self.now_s = 0.0
         self.timeline = Timeline()
 
-    def play(self, attainment: Callable[[], float], progress: Callable[[int], None] | None = None) -> Timeline:
-        """Run to the end of the load; ``attainment`` tells the share of requests that lately met their limits."""
-        now = 0.0
-        while not (self.run.done or (now > self.horizon_s and self._stuck())):
-            due = min([self._todo[0][0]] if self._todo else [], default=np.inf)
-            nxt = min(now + self.scaling.look_every_s, due, min(self._ready_at.values(), default=np.inf),
-                      min(self._gone_until.values(), default=np.inf))  # fmt: skip
-            nxt = max(nxt, now + 1e-3)
-            self.timeline.replica_seconds += len(self._paid) * (nxt - now)
-            self.run.advance(nxt, progress=progress)
-            now = nxt
-            self._outside(now)
-            self._become_ready(now)
-            self._look(now, attainment())
+    def play(
+        self,
+        attainment: Attainment,
+        progress: Callable[[int], None] | None = None,
+        after_look: Callable[[ScaledRun], None] | None = None,
+    ) -> Timeline:
+        """Run to the end of the load, from wherever the run stands.
+
+        Args:
+            attainment: tells the share of requests that lately met their limits.
+            progress: is told how many requests are settled.
+            after_look: is shown the run at every look, where it may be saved.
+        """
+        while not (self.run.done or (self.now_s > self.horizon_s and self._stuck())):
+            self.timeline.replica_seconds += len(self._paid) * (self._next() - self.now_s)
+            self.now_s = self._next()
+            self.run.advance(self.now_s, progress=progress)
+            self._become_ready(self.now_s)
+            self._outside(self.now_s)
+            self._look(self.now_s, attainment(self.run))
+            if after_look is not None:
+                after_look(self)
         return self.timeline
+
+    def _next(self) -> float:
+        """Return the next instant at which something outside the replicas may change."""
+        due = self._todo[0].at_s if self._todo else np.inf
+        soon = min(self.now_s + self.scaling.look_every_s, due, min(self._ready_at.values(), default=np.inf),
+                   min(self._gone_until.values(), default=np.inf))  # fmt: skip
+        return max(soon, self.now_s + 1e-3)
+
+    def save(self, path: Path, attainment: Attainment, key: str) -> None:
+        """Write the whole state; ``key`` names the question, so that no other run takes it for its own."""
+        state: dict[str, Any] = {
+            "key": key,
+            "now_s": self.now_s,
+            "ended_until": attainment.until,
+            "ready_at": sorted(self._ready_at.items()),
+            "gone_until": sorted(self._gone_until.items()),
+            "paid": sorted(self._paid),
+            "second": sorted(self._second),
+            "todo": [list(act) for act in self._todo],
+            "timeline": asdict(self.timeline),
+            "memory": {name: list(value) if isinstance(value, deque) else value
+                       for name, value in asdict(self._memory).items()},
+        }  # fmt: skip
+        self.run.save(path, beside=json.dumps(state))
+
+    def load(self, path: Path, attainment: Attainment, key: str) -> None:
+        """Go on from a saved state, to the same end bit for bit.
+
+        Raises:
+            InputError: no state can be read, or it belongs to another question.
+        """
+        state = json.loads(self.run.load(path, accept=lambda beside: bool(json.loads(beside)["key"] == key)))
+        self.now_s, attainment.until = state["now_s"], state["ended_until"]
+        self._ready_at = {int(r): float(at_s) for r, at_s in state["ready_at"]}
+        self._gone_until = {int(r): float(at_s) for r, at_s in state["gone_until"]}
+        self._paid, self._second = set(state["paid"]), set(state["second"])
+        self._todo = [Act(*act) for act in state["todo"]]
+        self.timeline = Timeline(**state["timeline"])
+        kept = state["memory"]
+        self._memory = Memory(
+            wishes=deque((t, int(n)) for t, n in kept["wishes"]),
+            loads=deque((t, load) for t, load in kept["loads"]),
+            panic_until=kept["panic_until"],
+            panic_peak=kept["panic_peak"],
+        )
 
     def _stuck(self) -> bool:
         """Whether requests are held and nothing will ever serve them."""
@@ -110,46 +160,76 @@ class ScaledRun:
     def _open(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
         return np.flatnonzero(self.run.fleet.replicas[:, at.OPEN] == 1)
 
-    def _unfold(self, events: Sequence[FleetEvent]) -> list[tuple[float, int, str, int]]:
-        """Return (instant, order, what, replica) of every event; -1: whichever is open last."""
-        found: list[tuple[float, int, str, int]] = []
-        for event in events:
-            if event.kind == "loss":
-                found += [(event.at_s, i, f"loss {event.repair_s or 0:g}", -1) for i in range(event.count)]
-            elif event.kind == "reclaim":
-                found += [(event.at_s, i, "drain", -1) for i in range(event.count)]
-                found += [(event.at_s + event.notice_s, i, "reclaimed", -1) for i in range(event.count)]
-            elif event.kind == "rollout":
-                step = self.scaling.start_up.total_s
-                for wave, r in enumerate(range(len(self.run.fleet.replicas))):
-                    found.append((event.at_s + (wave // event.count) * step, wave, "replace", r))
-            else:
-                raise InputError(f"no event {event.kind!r}. Known: loss, reclaim, rollout.")
-        return found
-
     def _outside(self, now: float) -> None:
-        while self._todo and self._todo[0][0] <= now + 1e-9:
-            _, _, what, r = self._todo.pop(0)
-            open_ = self._open()
-            if r < 0:
-                r = int(open_[-1]) if open_.size else -1
-            if r < 0 or (what == "replace" and not self.run.fleet.replicas[r, at.OPEN]):
-                continue
-            if what.startswith("loss"):
-                self.run.fail(r, now)
-                self._paid.discard(r)
-                self._gone_until[r] = now + float(what.split(" ")[1]) if what != "loss 0" else np.inf
-            elif what == "drain":
-                self.run.close(r)
-            elif what == "reclaimed":
-                closed = [i for i in sorted(self._paid) if not self.run.fleet.replicas[i, at.OPEN]]
-                for i in closed[-1:]:
-                    self.run.fail(i, now)
-                    self._paid.discard(i)
-                    self._gone_until[i] = np.inf
+        while self._todo and self._todo[0].at_s <= now + 1e-9:
+            act = self._todo.pop(0)
+            if act.what == "take":
+                self._take(now)
+            elif act.what == "swap":
+                self._swap(now)
             else:
-                self.run.close(r)
-                self._ready_at[r] = now + self.scaling.start_up.total_s
+                self._hit(act, now)
+
+    def _hit(self, act: Act, now: float) -> None:
+        """Do what an act does to one open replica; the last open one where none is named."""
+        open_ = self._open()
+        r = act.replica
+        if r == ANY:
+            r = int(open_[-1]) if open_.size else ANY
+        if r == ANY or not self.run.fleet.replicas[r, at.OPEN]:
+            return
+        if act.what == "lose":
+            self.run.fail(r, now)
+            self._paid.discard(r)
+            self._gone_until[r] = now + act.repair_s
+            return
+        place = self._free() if act.what == "move" else []
+        if place:
+            self._start(place[0], now)
+            self._second.add(place[0])
+            self._then(Act(now + self.scaling.start_up.total_s, 0, "drain", r))
+            return
+        self.run.close(r)
+        if act.what in ("replace", "move"):
+            self._ready_at[r] = now + self.scaling.start_up.total_s
+        elif np.isfinite(act.repair_s):
+            self._gone_until[r] = now + act.repair_s
+
+    def _take(self, now: float) -> None:
+        """The machine of the last closed replica goes, with what it still holds."""
+        closed = [i for i in sorted(self._paid) if not self.run.fleet.replicas[i, at.OPEN]]
+        for i in closed[-1:]:
+            self.run.fail(i, now)
+            self._paid.discard(i)
+            self._gone_until[i] = np.inf
+
+    def _swap(self, now: float) -> None:
+        """Start a replica of the new version for every open one, and close the old ones when the new are ready.
+
+        Where too few places are free, the update waits for the next look.
+        """
+        old, free = self._open().tolist(), self._free()
+        if len(free) < len(old):
+            self._then(Act(now + self.scaling.look_every_s, 0, "swap"))
+            return
+        for r in free[: len(old)]:
+            self._start(r, now)
+            self._second.add(r)
+        for order, r in enumerate(old):
+            self._then(Act(now + self.scaling.start_up.total_s, order, "drain", r))
+
+    def _then(self, act: Act) -> None:
+        self._todo = sorted([*self._todo, act], key=lambda act: (act.at_s, act.order))
+
+    def _free(self) -> list[int]:
+        """Return the replicas that could start now."""
+        rows = self.run.fleet.replicas
+        return [r for r in range(len(rows)) if not rows[r, at.OPEN] and r not in self._ready_at
+                and r not in self._gone_until and rows[r, at.OUTSTANDING] == 0]  # fmt: skip
+
+    def _start(self, r: int, now: float) -> None:
+        self._ready_at[r] = now + self.scaling.start_up.total_s
+        self._paid.add(r)
 
     def _become_ready(self, now: float) -> None:
         for r in sorted(self._gone_until):
@@ -160,6 +240,7 @@ class ScaledRun:
         for r in sorted(self._ready_at):
             if self._ready_at[r] <= now:
                 del self._ready_at[r]
+                self._second.discard(r)
                 self.run.open(r, now)
 
     def _look(self, now: float, attainment: float) -> None:
@@ -170,7 +251,7 @@ class ScaledRun:
         held = int(self.run.fleet.world[at.INFLIGHT] - rows[:, at.OUTSTANDING].sum()) + self._held()
         seen = Seen(
             now_s=now,
-            replicas=len(open_) + len(self._ready_at),
+            replicas=len(open_) + len(self._ready_at) - len(self._second),
             ready=len(open_),
             concurrency=float(rows[:, at.OUTSTANDING].sum() + held),
             waiting=float(rows[:, at.WAITING].sum() + held),
@@ -204,17 +285,14 @@ class ScaledRun:
                 self._paid.discard(r)
 
     def _scale_to(self, wanted: int, have: int, now: float) -> None:
-        rows = self.run.fleet.replicas
         while wanted > have:
-            free = [r for r in range(len(rows)) if not rows[r, at.OPEN] and r not in self._ready_at
-                    and r not in self._gone_until and rows[r, at.OUTSTANDING] == 0]  # fmt: skip
+            free = self._free()
             if not free:
                 return
-            self._ready_at[free[0]] = now + self.scaling.start_up.total_s
-            self._paid.add(free[0])
+            self._start(free[0], now)
             have += 1
         while wanted < have:
-            starting = sorted(self._ready_at)
+            starting = sorted(self._ready_at.keys() - self._second)
             if starting:
                 del self._ready_at[starting[-1]]
                 self._paid.discard(starting[-1])
@@ -223,15 +301,22 @@ class ScaledRun:
             have -= 1
 
 
-def lately(run: FleetRun, met: Callable[[np.ndarray[tuple[int], np.dtype[np.int64]]], float]) -> Callable[[], float]:
-    """Return a function that tells the share of the requests, settled since its last call, that met their limits."""
-    seen = {"until": -1}
+@dataclass(slots=True)
+class Attainment:
+    """Tells the share of the requests, settled since its last call, that met their limits.
 
-    def attainment() -> float:
+    Attributes:
+        met: the share among the requests of some rows.
+        until: ticks of the last call.
+    """
+
+    met: Callable[[FleetRun, np.ndarray[tuple[int], np.dtype[np.int64]]], float]
+    until: int = -1
+
+    def __call__(self, run: FleetRun) -> float:
+        """Return the share; 1 if none was settled."""
         now = int(run.fleet.world[at.NOW])
         finish = run.fleet.times[:, at.FINISH]
-        ended = np.flatnonzero((finish > seen["until"]) & (finish <= now) & (finish >= 0))
-        seen["until"] = now
-        return met(ended) if len(ended) else 1.0
-
-    return attainment
+        ended = np.flatnonzero((finish > self.until) & (finish <= now) & (finish >= 0))
+        self.until = now
+        return self.met(run, ended) if len(ended) else 1.0
