@@ -35,6 +35,8 @@ def _sentences(result: Result) -> Iterator[str]:
         f"MFU {m['mfu']:.1%}, {m['tokens_per_s']:,.0f} tokens/s on {result.hardware.devices} devices."
     )
     yield from _where(result)
+    if result.synchronization is not None:
+        yield from result.synchronization.sentences()
     if result.feeding is not None:
         yield from result.feeding.sentences()
     yield from _what_helps(result)

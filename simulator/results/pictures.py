@@ -13,6 +13,7 @@ from simulator.results.memory_plot import MemoryBar, plot_memory
 from simulator.results.spans import Span
 from simulator.results.step_parts import INPUT_PARTS, PARTS
 from simulator.results.style import save
+from simulator.results.synchronization import plot_staleness
 from simulator.results.timeline_plot import plot_timeline
 from simulator.results.waterfall_plot import Part, plot_waterfall
 
@@ -79,11 +80,18 @@ class Pictures:
                  for name, seconds in self.result.parts.items() if seconds > 0]  # fmt: skip
         return plot_waterfall(parts)
 
+    def staleness(self) -> tuple[Figure, Any]:
+        """Draw how late gradients reach parameter servers that were played."""
+        assert self.result.synchronization is not None, "an all-reduce is never late"
+        return plot_staleness(self.result.synchronization)
+
     def save_all(self, folder: Path) -> list[Path]:
         """Write every picture that this result has as PNG; return the paths."""
         drawn = {"memory": self.memory, "layout": self.layout, "waterfall": self.waterfall}
         if self.result.trace is not None:
             drawn["timeline"] = self.timeline
+        if self.result.synchronization is not None and self.result.synchronization.staleness:
+            drawn["staleness"] = self.staleness
         return [save(draw()[0], folder / f"{name}.png") for name, draw in sorted(drawn.items())]
 
 

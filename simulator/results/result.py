@@ -13,6 +13,7 @@ from simulator.mapping.unfolding import ReplicaClass
 from simulator.profiles.error_bands import ErrorBand
 from simulator.results.feeding import Feeding
 from simulator.results.metrics import DEFINITIONS
+from simulator.results.synchronization import Synchronization
 from simulator.workload.jobs.training import TrainingJob
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Result:
         classes: of data-parallel replicas that behave alike.
         assumptions: what was taken for granted, in words.
         trace: what was played; None for an estimate.
+        synchronization: how the replicas came to the same weights; None for a plain all-reduce each step.
         feeding: what data and checkpoints do to the step; None if the scenario has neither.
     """
 
@@ -73,6 +75,7 @@ class Result:
     assumptions: tuple[str, ...]
     trace: Trace | None
     feeding: Feeding | None = None
+    synchronization: Synchronization | None = None
 
     def __repr__(self) -> str:
         return f"<Result of {self.scenario}: {self.summary}>"
@@ -124,6 +127,7 @@ class Result:
             "gains_of_ten_per_cent": dict(self.gains),
             "replica_classes": [asdict(one) for one in self.classes],
             "assumptions": list(self.assumptions),
+            **({"synchronization": self.synchronization.facts()} if self.synchronization else {}),
             **({"feeding": self.feeding.facts()} if self.feeding else {}),
         }
 

@@ -20,6 +20,7 @@ from simulator.scenario.train_input import (
     checkpoint_from,
     input_from,
 )
+from simulator.scenario.train_sync import EVERY_STEP, Sync, SyncFile, sync_from
 from simulator.workload.jobs.training import Precision, TrainingJob
 from simulator.workload.models.transformer import Transformer
 from simulator.workload.optimizers import Optimizer, optimizers
@@ -88,6 +89,7 @@ class TrainFile(StrictModel):
     tokens: Tokens | None = Field(default=None, description="tokens of the whole run, for its time and cost")
     batch: BatchFile
     parallelism: text_or(Literal["auto"], LayoutFile) = "auto"  # type: ignore[valid-type]
+    sync: SyncFile | None = Field(default=None, description="how replicas exchange; left out: an all-reduce each step")
     data: TrainDataFile | None = Field(default=None, description="what feeds it; left out: it never waits for data")
     checkpoint: TrainCheckpointFile | None = Field(default=None, description="left out: none is written")
 
@@ -102,6 +104,7 @@ class TrainWorkload:
         tokens: of the whole run; None if nobody asks for its end.
         micro_batch: samples of one forward pass of one DP rank; None for the planner to choose.
         plan: the decision, if it is taken; None for the planner to take.
+        sync: how replicas come to the same weights.
         data: what feeds it; None if it never waits for data.
         checkpoint: None if none is written.
     """
@@ -112,6 +115,7 @@ class TrainWorkload:
     tokens: float | None
     micro_batch: int | None
     plan: Plan | None
+    sync: Sync = EVERY_STEP
     data: TrainInput | None = None
     checkpoint: TrainCheckpoint | None = None
 
@@ -143,6 +147,7 @@ def build(file: TrainFile, context: Context) -> TrainWorkload:
         tokens=file.tokens,
         micro_batch=micro,
         plan=None if file.parallelism == "auto" else _plan(file.parallelism, samples, micro, model, context),
+        sync=EVERY_STEP if file.sync is None else sync_from(file.sync, context.below("sync")),
         data=feed,
         checkpoint=saved,
     )

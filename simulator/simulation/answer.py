@@ -14,6 +14,7 @@ from simulator.profiles.error_bands import error_band
 from simulator.results.feeding import Feeding
 from simulator.results.metrics import Resources, training_metrics
 from simulator.results.result import Hardware, Result
+from simulator.results.synchronization import Synchronization
 from simulator.scenario import Scenario
 from simulator.scenario.train import TrainWorkload
 from simulator.simulation.setting import Setting
@@ -30,8 +31,12 @@ def training_result(
     parts: Mapping[str, float],
     trace: Trace | None,
     feeding: Feeding | None = None,
+    synchronization: Synchronization | None = None,
 ) -> Result:
-    """Return the result of one training step; data and checkpoints, if there are any, lengthen it by their parts."""
+    """Return the result of one training step; data and checkpoints, if there are any, lengthen it by their parts.
+
+    What ten per cent more of a resource saves is known for a plain all-reduce only.
+    """
     if feeding is not None:
         parts = {**parts, **feeding.parts}
     plan, step = program.table.row(0), sum(parts.values())
@@ -42,10 +47,11 @@ def training_result(
     )  # fmt: skip
     metrics |= {"bubble_fraction": parts["bubble"] / step, "memory_bytes": sum(memory.values()),
                 "memory_limit_bytes": limit}  # fmt: skip
+    metrics |= synchronization.metrics() if synchronization else {}
     metrics |= feeding.metrics() if feeding else {}
     sources = setting.sources
     gains = step_gains(program, setting.machine, setting.framework, setting.tiers, scaleup=setting.scaleup,
-                       nodes=float(setting.nodes))  # fmt: skip
+                       nodes=float(setting.nodes)) if synchronization is None else {}  # fmt: skip
     return Result(
         scenario=scenario.name,
         scenario_sha256=scenario.sha256,
@@ -73,6 +79,7 @@ def training_result(
         assumptions=setting.assumptions,
         trace=trace,
         feeding=feeding,
+        synchronization=synchronization,
     )
 
 

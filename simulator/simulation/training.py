@@ -6,6 +6,7 @@ from simulator.costs.estimate import estimate, straggling
 from simulator.engine.training.script import write_script
 from simulator.engine.training.step import play
 from simulator.foundation.errors import InputError
+from simulator.foundation.randomness import Streams
 from simulator.mapping.plan import Plan, PlanTable
 from simulator.mapping.program import lower
 from simulator.mapping.unfolding import HEALTHY, replica_classes
@@ -18,6 +19,7 @@ from simulator.simulation.feasibility import check_memory
 from simulator.simulation.feeding import feeding_of
 from simulator.simulation.marks import marks_of
 from simulator.simulation.setting import setting_of
+from simulator.simulation.synchronizing import exchanged
 
 
 def simulate_training(scenario: Scenario, workload: TrainWorkload, plan: Plan | None) -> Result:
@@ -29,7 +31,11 @@ def simulate_training(scenario: Scenario, workload: TrainWorkload, plan: Plan | 
     classes = replica_classes(plan, marks_of(scenario, setting))
     conditions = {condition for one in classes for condition in one.conditions} | {HEALTHY}
     times = {condition: setting.price(program, condition) for condition in conditions}
-    if scenario.run.fidelity == "estimate":
+    in_closed_form = scenario.run.fidelity == "estimate"
+    exchange = exchanged(workload.sync, setting, program, plan, times, classes, played=not in_closed_form,
+                         streams=Streams(scenario.run.seed))  # fmt: skip
+    times = exchange.times
+    if in_closed_form:
         trace = None
         found = estimate(times[HEALTHY], program.table, nodes=float(setting.nodes))
         parts = {name: float(seconds[0]) for name, seconds in found.parts.items()}
@@ -38,10 +44,12 @@ def simulate_training(scenario: Scenario, workload: TrainWorkload, plan: Plan | 
         lane = busiest_lane(trace)
         alone = parts_of_trace(trace, lane, times[classes[lane[0]].conditions[lane[1]]], plan.micro_batches)
         parts = with_stragglers(alone, float(straggling(setting.nodes)))
+    parts = exchange.parts(parts)
     feeding = feeding_of(scenario, workload, setting, plan, alone=sum(parts.values()))
     return training_result(
-        scenario, workload, setting, program, classes=classes, memory=memory, parts=parts, trace=trace, feeding=feeding
-    )
+        scenario, workload, setting, program, classes=classes, memory=memory, parts=parts, trace=trace, feeding=feeding,
+        synchronization=exchange.told,
+    )  # fmt: skip
 
 
 def _decided(scenario: Scenario, workload: TrainWorkload, plan: Plan | None) -> Plan:
