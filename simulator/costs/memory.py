@@ -2,7 +2,9 @@
 
 Stored activations are those that each operator keeps for its backward pass (``workload.operators``), times the layers
 of a stage and the micro-batches in flight on it: a 1F1B pipeline of p stages holds p - i micro-batches on stage i
-(Narayanan et al. 2021, arXiv 2104.04473, section 2.2). Left out: fragmentation, which ``reserve`` covers.
+(Narayanan et al. 2021, arXiv 2104.04473, section 2.2). Low-rank adapters drop elements of each product's input, so that
+they keep a copy of it and a mask; packed frozen weights keep the input beside that copy, and one of their matrices
+stands unpacked. Left out: fragmentation, which :func:`usable_memory` covers.
 """
 
 from __future__ import annotations
@@ -20,12 +22,15 @@ from simulator.mapping.program import LocalBlock, Program
 from simulator.mapping.split import LocalAttention, LocalProduct, LocalScan, LocalTraffic
 from simulator.profiles.device import Device
 from simulator.profiles.framework import Framework
+from simulator.workload.jobs.training import TrainingJob
 from simulator.workload.optimizers import state_bytes_per_parameter
 
 Floats = NDArray[np.float64]
 
 #: bytes per score that unfused attention keeps: softmax output (2), dropout mask (1), dropout output (2)
 SCORE_BYTES: Final = 5.0
+#: bytes per element of a dropout mask
+MASK_BYTES: Final = 1.0
 #: what a process holds before the first tensor: context, kernels, communication buffers (measured: 0.6 to 1.5 GiB)
 CONTEXT_BYTES: Final = 1.0 * GIBI
 #: share of a device's memory that an allocator cannot use for tensors that come and go in different sizes
@@ -64,20 +69,43 @@ def account(program: Program, framework: Framework) -> MemoryAccount:
         """Bytes of what is kept per parameter, sharded from a ZeRO stage on."""
         return per_parameter * owned[(table.zero >= stage).astype(np.int64), program.layout_index]
 
-    weight = job.precision.weight_bytes
     trained = job.trained_share
-    state = state_bytes_per_parameter(job.optimizer, weight_bytes=weight)
     activations, logits = _activations(program, framework)
-    return MemoryAccount(
-        parts={
-            "weights": held(3, weight),
-            "gradients": held(2, framework.gradient_bytes) * trained,
-            "optimizer": held(1, state) * trained,
-            "activations": activations,
-            "logits": logits,
-            "workspace": _workspace(program, framework),
-        }
-    )
+    parts = {
+        "weights": held(3, job.precision.weight_bytes) + _beside_layers(program, framework),
+        "gradients": held(2, framework.gradient_bytes) * trained,
+        "optimizer": held(1, _state_bytes(job, framework)) * trained,
+        "activations": activations,
+        "logits": logits,
+        "workspace": _workspace(program, framework),
+    }
+    if framework.loads_whole:  # before the first step nothing but weights is held: its own shard and all of them
+        whole = np.where(table.zero == 3, job.precision.weight_bytes * owned[0, program.layout_index], 0.0)
+        step = activations + logits + parts["gradients"] + parts["optimizer"]
+        parts["workspace"] = np.maximum(parts["workspace"], whole - step)
+    return MemoryAccount(parts=parts)
+
+
+def _state_bytes(job: TrainingJob, framework: Framework) -> float:
+    """Return bytes of optimizer state per trained parameter; adapters of packed weights are not packed themselves."""
+    width = max(job.precision.weight_bytes, job.precision.activation_bytes)
+    if framework.states_like_weights:
+        return job.optimizer.state_bytes * width / 4.0
+    return state_bytes_per_parameter(job.optimizer, weight_bytes=width)
+
+
+def _beside_layers(program: Program, framework: Framework) -> Floats:
+    """Return bytes by which embedding and head exceed what their parameters take at the width of all weights.
+
+    Packed formats leave the embedding as wide as activations are; a head that the model shares with its embedding is a
+    second matrix where the framework does not tie them.
+    """
+    table, model, precision = program.table, program.job.model, program.job.precision
+    rows = model.vocab * model.hidden / table.tp
+    wider = precision.activation_bytes - precision.weight_bytes if precision.packed else 0.0
+    untied = precision.weight_bytes if model.tied_embeddings and not framework.ties_embeddings else 0.0
+    shared = np.where(table.zero == 3, program.groups["dp"].size[program.layout_index], 1.0)
+    return rows * (wider + np.where(table.pp == 1, untied, 0.0)) / shared
 
 
 def _activations(program: Program, framework: Framework) -> tuple[Floats, Floats]:
@@ -118,6 +146,8 @@ def _mean_saved(program: Program, framework: Framework, *, selective: bool) -> F
 def _saved(block: LocalBlock, program: Program, framework: Framework, *, selective: bool) -> Floats:
     precision = program.job.precision
     width = precision.activation_bytes
+    adapted = program.job.trained_share < 1.0
+    beside = (MASK_BYTES if adapted else 0.0) + (width if adapted and precision.packed else 0.0)
     total = np.zeros(len(program.local))
     for part in block.operators:
         match part:
@@ -125,7 +155,7 @@ def _saved(block: LocalBlock, program: Program, framework: Framework, *, selecti
                 narrow = (
                     width if part.name in ("vocabulary", "router") else min(width, max(precision.product_bytes, 1.0))
                 )
-                total = total + part.saved * narrow
+                total = total + part.saved * (narrow + beside)
             case LocalTraffic():
                 total = total + part.saved_bytes * (width / 2.0)
             case LocalAttention():
@@ -152,11 +182,14 @@ def _layer_input(program: Program) -> Floats:
 
 
 def _workspace(program: Program, framework: Framework) -> Floats:
-    """Return transient bytes: the residual stream being worked on, and weights gathered under ZeRO-3."""
+    """Return transient bytes: the residual stream worked on, weights gathered under ZeRO-3, a matrix unpacked."""
     table, job = program.table, program.job
     tokens = table.micro_batch * job.seq_len / table.cp
     dense, expert = mean_parameters(program)
     layer = dense + expert
     whole = layer * (2.0 * 2.0 + framework.gradient_bytes) / (4.0 if framework.gathers_by_tensor else 1.0)
     gathered = np.where(table.zero == 3, whole[program.layout_index], 0.0)
-    return gathered + 4.0 * tokens * job.model.hidden * job.precision.activation_bytes
+    precision = job.precision
+    head = job.model.vocab * job.model.hidden / table.tp * precision.activation_bytes  # the largest matrix
+    unpacked = head if precision.packed else 0.0
+    return gathered + unpacked + 4.0 * tokens * job.model.hidden * job.precision.activation_bytes

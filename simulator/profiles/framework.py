@@ -20,6 +20,8 @@ _Seconds = quantity("time")
 
 #: scores written to memory; fused kernels of 2022 and early 2023 (FlashAttention 1, Triton); those since
 AttentionKernel = Literal["unfused", "early-fused", "fused"]
+#: what is recomputed where a run does not say: it may be anything; nothing; whole layers once weights are sharded
+Unasked = Literal["unknown", "none", "sharded"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,10 @@ class Framework:
     dispatches_once: bool  # a token goes to a rank once, however many of its experts live there
     boundary_exposed: float  # share of a stage-to-stage transfer during which both stages wait
     gathers_by_tensor: bool  # sharded weights are fetched and released tensor by tensor, not layer by layer
+    states_like_weights: bool  # the optimizer works in the format of activations, without fp32 master weights
+    ties_embeddings: bool  # a head that a model shares with its embedding is held once
+    loads_whole: bool  # a checkpoint is read into sharded weights while all of them stand gathered
+    recompute_unasked: Unasked
     aliases: tuple[str, ...]
 
 
@@ -96,6 +102,10 @@ class FrameworkFile(StrictModel):
     dispatches_once: bool = False
     boundary_exposed: Fraction
     gathers_by_tensor: bool = False
+    states_like_weights: bool = False
+    ties_embeddings: bool = True
+    loads_whole: bool = False
+    recompute_unasked: Unasked = "unknown"
 
 
 @cache
@@ -122,6 +132,10 @@ def frameworks() -> dict[str, Framework]:
             dispatches_once=file.dispatches_once,
             boundary_exposed=file.boundary_exposed,
             gathers_by_tensor=file.gathers_by_tensor,
+            states_like_weights=file.states_like_weights,
+            ties_embeddings=file.ties_embeddings,
+            loads_whole=file.loads_whole,
+            recompute_unasked=file.recompute_unasked,
             aliases=tuple(file.aliases),
         )
     return found

@@ -6,6 +6,7 @@ is assumed as the table's ``assumption`` column names it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -60,6 +61,7 @@ _REAL_TOKENS: Final = 0.5
 _PCIE_SERVER: Final = "oem-8x-l40s-pcie"  # of cards that no server of the catalogue holds: eight on PCIe
 #: share of the weights that low-rank adapters add and train (rank 16 of hidden 4096: 2 * 16 / 4096)
 _ADAPTER_SHARE: Final = 0.008
+_LONGEST: Final = re.compile(r"the longest example has (\d+) tokens")
 _BETWEEN_SERVERS: Final = "ib-hdr"  # where neither the row nor the server names a network
 
 
@@ -127,10 +129,10 @@ def _fits(row: Mapping[str, str], run: Run) -> bool:
     """Return whether the run fits its devices.
 
     A run that was measured did fit: what its row leaves unsaid (recomputation, sharding of the optimizer) is taken as
-    lean as it can be. What the row says is taken as it is.
+    lean as it can be. What the row says is taken as it is, and so is what its framework is known to do unasked.
     """
     plan = run.plan
-    if not row.get("recompute"):
+    if not row.get("recompute") and run.framework.recompute_unasked == "unknown":
         plan = replace(plan, recompute="full")
     if not row.get("zero_stage"):
         plan = replace(plan, zero=max(plan.zero, 1))
@@ -147,7 +149,8 @@ def run_of(row: Mapping[str, str], catalogue: Catalogue) -> Run:
     counted = number(row, "n_accel")
     ranks = int(counted * (number(row, "ranks_per_accel", 1.0) or 1.0))
     devices = max(1, ceil(counted * (number(row, "devices_per_accel", 1.0) or 1.0)))
-    plan = _plan(row, ranks, model)
+    framework = _framework(row, device)
+    plan = _plan(row, ranks, model, framework)
     if plan.dp == ranks > devices and not ranks % devices:  # cores of one device are one rank
         plan = replace(plan, dp=devices, micro_batch=plan.micro_batch * (ranks // devices))
     precision = Precision.of(row.get("precision") or "bf16")
@@ -168,14 +171,18 @@ def run_of(row: Mapping[str, str], catalogue: Catalogue) -> Run:
         cluster=cluster,
         device=device,
         devices=devices,
-        framework=_framework(row, device),
+        framework=framework,
         nodes=max(1, ceil(devices / (node.device_count or 1))),
     )
 
 
 def _length(row: Mapping[str, str], model: Transformer) -> int:
-    """Return the tokens of a sample; submissions of encoders compute no padding (``mlperf-defaults``)."""
-    longest = _whole(row, "seq_len_tokens", model.max_seq)
+    """Return the tokens of a sample; submissions of encoders compute no padding (``mlperf-defaults``).
+
+    Where no length is printed, peak memory follows the longest sample that the notes tell of.
+    """
+    told = _LONGEST.search(row.get("notes", "")) if row["metric"] == "memory_gb" else None
+    longest = _whole(row, "seq_len_tokens", int(told[1]) if told else model.max_seq)
     return round(longest * _REAL_TOKENS) if is_submission(row) and model.kind == "encoder" else longest
 
 
@@ -184,13 +191,15 @@ def _whole(row: Mapping[str, str], column: str, default: int) -> int:
     return int(value) if value else default
 
 
-def _plan(row: Mapping[str, str], ranks: int, model: Transformer) -> Plan:
+def _plan(row: Mapping[str, str], ranks: int, model: Transformer, framework: Framework) -> Plan:
     tp, pp, cp, ep, vpp = (_whole(row, name, 1) for name in ("tp", "pp", "cp", "ep", "vpp"))
     dp = _whole(row, "dp", max(1, ranks // (tp * pp * cp)))
     whole = max(1, _whole(row, "global_batch_samples", dp) // dp)  # without a pipeline a rank takes its share at once
     micro = _whole(row, "micro_batch_samples", 0) or (1 if pp > 1 else whole)
     batch = _whole(row, "global_batch_samples", 0) or micro * dp
     stage = tp * cp * dp
+    zero = _whole(row, "zero_stage", 1 if "optimizer-sharding" in row.get("assumption", "") else 0)
+    unasked = "full" if framework.recompute_unasked == "sharded" and zero == 3 else "none"
     return Plan(
         tp=tp,
         cp=cp,
@@ -200,8 +209,8 @@ def _plan(row: Mapping[str, str], ranks: int, model: Transformer) -> Plan:
         ep=min(ep, stage) if model.experts is not None else 1,
         micro_batch=micro,
         micro_batches=max(1, round(batch / (micro * dp))),
-        zero=_whole(row, "zero_stage", 1 if "optimizer-sharding" in row.get("assumption", "") else 0),
-        recompute=row.get("recompute") or "none",
+        zero=zero,
+        recompute=row.get("recompute") or unasked,
         sequence_parallel=row.get("sequence_parallel") == "yes" and tp > 1,
     )
 

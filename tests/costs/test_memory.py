@@ -108,3 +108,51 @@ def test_a_table_of_plans_is_accounted_like_each_plan_alone():
     together = account(lower(job, PlanTable.of(plans), wires), framework).total
     alone = [account(lower(job, PlanTable.of([plan]), wires), framework).total[0] for plan in plans]
     np.testing.assert_allclose(together, alone, rtol=1e-12)
+
+
+def adapted(model: str, precision: str, plan: Plan | None = None, *, seq_len: int, framework: str = "litgpt"):
+    plan = plan or Plan()
+    job = TrainingJob(model=load_model(model), seq_len=seq_len, global_batch=plan.global_batch, trained_share=0.0006,
+                      precision=Precision.of(precision))  # fmt: skip
+    return account(lower(job, PlanTable.of([plan]), tiers("dgx-a100-320gb", 1)), framework_named(framework))
+
+
+@pytest.mark.parametrize(
+    ("model", "precision", "micro_batch", "seq_len", "measured"),
+    [
+        ("llama-2-7b", "bf16", 1, 1304, 21.30e9),
+        ("llama-2-7b", "bf16", 2, 1304, 29.07e9),
+        ("llama-2-13b", "bf16", 1, 1304, 38.12e9),
+        ("llama-2-7b", "nf4-weights", 1, 1304, 14.14e9),
+        ("llama-2-13b", "nf4-weights", 1, 1304, 23.14e9),
+    ],
+)
+def test_peaks_of_low_rank_fine_tuning_are_those_that_litgpt_prints(model, precision, micro_batch, seq_len, measured):
+    """LitGPT tutorials/resource-tables.md (Apache-2.0): one A100 40GB, Alpaca, length of the longest example."""
+    found = adapted(model, precision, Plan(micro_batch=micro_batch), seq_len=seq_len)
+    assert float(found.total[0]) == pytest.approx(measured, rel=0.1)
+
+
+@pytest.mark.parametrize("devices", [2, 4, 8])
+def test_reading_a_checkpoint_into_gathered_weights_holds_the_model_and_a_shard_at_once(devices):
+    plan = Plan(dp=devices, zero=3, recompute="full")
+    found = adapted("llama-2-7b", "bf16", plan, seq_len=128)
+    weights = 2.0 * count_parameters(load_model("llama-2-7b")).total
+    assert float(found.total[0]) == pytest.approx(weights * (1 + 1 / devices), rel=0.01)
+    assert float(adapted("llama-2-7b", "bf16", plan, seq_len=128, framework="pytorch-fsdp").total[0]) < 0.75 * weights
+
+
+def test_pure_16_bit_adam_holds_eight_bytes_per_parameter():
+    found = memory("gpt3-6.7b", Plan(), seq_len=2048, framework="litgpt")
+    model = load_model("gpt3-6.7b")
+    twice = 2.0 * model.vocab * model.hidden * model.tied_embeddings  # the head stands beside the embedding
+    states = sum(float(found.parts[name][0]) for name in ("weights", "gradients", "optimizer"))
+    assert states == pytest.approx(8 * count_parameters(model).total + twice, rel=0.01)
+
+
+def test_packed_weights_leave_the_embedding_as_wide_as_activations():
+    model = load_model("llama-2-7b")
+    found = adapted("llama-2-7b", "nf4-weights", seq_len=512)
+    embedding = model.vocab * model.hidden
+    expected = 0.5625 * (count_parameters(model).total - embedding) + 2.0 * embedding
+    assert float(found.parts["weights"][0]) == pytest.approx(expected, rel=0.001)

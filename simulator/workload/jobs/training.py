@@ -19,7 +19,8 @@ _PRECISIONS: dict[str, tuple[str, float, float]] = {
     "nvfp4": ("fp4", 2, 2),
     "mxfp4": ("fp4", 2, 2),
     "int8": ("int8", 2, 2),
-    "nf4-weights": ("bf16", 0.5, 2),  # frozen weights in 4-bit blocks, unpacked for 16-bit products (QLoRA)
+    # frozen weights, 4 bits in blocks of 64 with an fp32 scale each, unpacked for products (QLoRA, arXiv 2305.14314)
+    "nf4-weights": ("bf16", 0.5 + 4 / 64, 2),
 }
 
 
@@ -35,6 +36,11 @@ class Precision:
     weight_bytes: float
     activation_bytes: float
     product_bytes: float  # bytes of one operand element of a product
+
+    @property
+    def packed(self) -> bool:
+        """Whether the matrices of products are held narrower than any format products take, and unpacked for each."""
+        return self.weight_bytes < 1.0
 
     @staticmethod
     def of(name: str) -> Precision:
