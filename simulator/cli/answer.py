@@ -41,6 +41,7 @@ class Answer:
 ANSWERS: dict[str, str] = {
     "TrainWorkload": "simulator.cli.run_train",
     "ServeWorkload": "simulator.cli.run_serve",
+    "PredictWorkload": "simulator.cli.run_predict",
     "DataWorkload": "simulator.cli.run_data",
     "BatchInferWorkload": "simulator.cli.run_data",
 }

@@ -106,20 +106,22 @@ def zipf(items: int, exponent: float) -> Array:
     return np.asarray(weights / weights.sum(), dtype=np.float64)
 
 
-def che(popularity: Array, capacity: float) -> Array:
-    """Hit chance of each item in an LRU cache of ``capacity`` equal items under independent requests.
+def che(popularity: Array, capacity: float, sizes: Array | None = None) -> Array:
+    """Hit chance of each item in an LRU cache under independent requests.
 
     An item is there if it was asked for within the characteristic time T, which fills the cache:
-    ``sum(1 - exp(-p T)) = capacity``. The cache's hit rate is the mean of the chances, weighted by popularity.
+    ``sum(s (1 - exp(-p T))) = capacity``, with the sizes s in the unit of the capacity (None: equal items, 1 each).
+    The cache's hit rate is the mean of the chances, weighted by popularity.
 
     Source: Che, Tung & Wang 2002, doi:10.1109/JSAC.2002.801752.
     """
-    if capacity >= len(popularity):
+    size = np.ones_like(popularity) if sizes is None else sizes
+    if capacity >= size.sum():
         return np.ones_like(popularity)
     low, high = 0.0, float(len(popularity)) / float(popularity.min())
     for _ in range(_HALVINGS):
         time = 0.5 * (low + high)
-        filled = float(-np.expm1(-popularity * time).sum())
+        filled = float((size * -np.expm1(-popularity * time)).sum())
         low, high = (time, high) if filled < capacity else (low, time)
     return np.asarray(-np.expm1(-popularity * 0.5 * (low + high)))
 

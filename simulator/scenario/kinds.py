@@ -13,7 +13,7 @@ from simulator.foundation.yaml_reader import Document, Path_
 from simulator.profiles.catalogue import Catalogue
 from simulator.profiles.node import Node
 from simulator.workload.models.files import Architecture
-from simulator.workload.models.library import load_model
+from simulator.workload.models.library import find_model, load_model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +64,10 @@ class Context:
     def model(self, name: str) -> Architecture:
         """Return a model that the scenario names, or one of the shipped ones; raises :class:`UnknownName`."""
         return self.models[name] if name in self.models else load_model(name)
+
+    def model_by_layers(self, name: str) -> Architecture:
+        """Return the same, with its layers where both they and the cost of a sample are known."""
+        return self.models[name] if name in self.models else find_model(name).by_layers
 
 
 @contextmanager

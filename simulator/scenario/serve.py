@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
@@ -19,9 +19,23 @@ from simulator.engine.serving.scaling.outside import FleetEvent
 from simulator.engine.serving.scaling.policies import options_of
 from simulator.engine.serving.service import Limits
 from simulator.foundation.errors import InputError, UnknownName
-from simulator.foundation.schema import Count, Fraction, Name, PositiveSeconds, Seconds, StrictModel, quantity
+from simulator.foundation.schema import Bytes, Count, Fraction, Name, PositiveSeconds, Seconds, StrictModel, quantity
 from simulator.foundation.units import GIGA
 from simulator.scenario.kinds import Context, WorkloadKind
+from simulator.scenario.serve_predict import (
+    BatchingFile,
+    CatalogueFile,
+    PipelineFile,
+    PredictWorkload,
+    StageFile,
+    answers_in_one_pass,
+    catalogue_of,
+    pipeline_of,
+    refuse,
+    server_named,
+    stage_of,
+    stages_of,
+)
 from simulator.scenario.serve_traffic import Traffic, TrafficFile, traffic_from
 from simulator.workload.models.transformer import Transformer
 
@@ -32,7 +46,7 @@ _Rate: Any = quantity("rate", above=True)
 class EngineFile(StrictModel):
     """The engine and what of its habits is changed."""
 
-    name: str = "vllm"
+    name: str | None = Field(default=None, description="left out: vllm if the model generates, else triton")
     max_num_seqs: Count | None = None
     max_num_batched_tokens: Count | None = None
     block_size: Count = 16
@@ -54,6 +68,8 @@ class ReplicasFile(StrictModel):
     dp_attention: Count = 1
     count: Count | None = Field(default=None, description="left out: as many as the cluster has room for")
     prefill: Count | None = Field(default=None, description="so many replicas compute prompts only; the rest decodes")
+    slices: Count = Field(default=1, description="equal parts that each device is cut into (MIG), one by one a device")
+    time_slicing: bool = Field(default=False, description="one pass: requests on a device share its time, unbatched")
 
 
 class PlatformFile(StrictModel):
@@ -129,7 +145,7 @@ class ServeFile(StrictModel):
 
     id: Name
     kind: Literal["serve"]
-    model: Name
+    model: Name | None = Field(default=None, description="left out only where `stages` name theirs")
     precision: str = "bf16"
     cache_precision: str | None = None
     engine: EngineFile = EngineFile()
@@ -139,6 +155,25 @@ class ServeFile(StrictModel):
     scale: ScaleFile | None = None
     events: Annotated[list[ServeEventFile], Field(max_length=1000)] = Field(default_factory=list)
     limits: LimitsFile = LimitsFile()
+    batching: BatchingFile | None = Field(default=None, description="of a model that answers in one pass")
+    tokens: Count | None = Field(default=None, description="of one input of an encoder; left out: the model's most")
+    samples: Count = Field(default=1, description="of one request, as the candidates that a recommender ranks")
+    input: Bytes | None = Field(default=None, description="bytes of one request's input to such a model")
+    pipeline: PipelineFile | None = None
+    catalogue: CatalogueFile | None = None
+    stages: Annotated[list[StageFile], Field(max_length=100)] = Field(
+        default_factory=list, description="models that every request passes, instead of `model`"
+    )
+
+
+#: keys of a service for models that answer in one pass, and those for models that generate
+_PREDICTING: Final = frozenset(ServeFile.model_fields) - {"cache_precision", "scale", "events"}
+_GENERATING: Final = frozenset(ServeFile.model_fields) - {
+    "batching", "tokens", "samples", "input", "pipeline", "catalogue", "stages",
+}  # fmt: skip
+#: keys of the platform that speak of queues which only replicas of generating models have
+_QUEUES_OF_REPLICAS: Final = frozenset({"router", "max_inflight", "max_waiting", "timeout", "retries", "backoff"})
+_ENGINE: Final = "vllm"  # of a model that generates, where the scenario names none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +187,7 @@ class ServeWorkload:
     traits: EngineTraits
     engine: EngineFile
     layout: Layout
+    slices: int
     count: int | None
     prefill: int | None
     traffic: Traffic
@@ -185,19 +221,30 @@ class ServeWorkload:
         )
 
 
-def build(file: ServeFile, context: Context) -> ServeWorkload:
+def build(file: ServeFile, context: Context) -> ServeWorkload | PredictWorkload:
     """Resolve a service; raises :class:`InputError` with its place."""
+    with context.at():
+        if (file.model is None) != bool(file.stages):
+            raise InputError("give either the model, or stages with theirs.")
     with context.at("model"):
-        model = context.model(file.model)
-        if not isinstance(model, Transformer):
-            raise InputError(f"{file.model} generates no tokens; serve a language model.")
+        model = None if file.model is None else context.model(file.model)
+    with context.at("replicas", "slices"):
+        if file.replicas.slices > 1 and file.replicas.tp * file.replicas.pp * file.replicas.dp_attention > 1:
+            raise InputError("slices of a device share no links; a replica on slices is cut over one of them.")
+    if model is None or answers_in_one_pass(model):
+        return _one_pass(file, context)
+    assert isinstance(model, Transformer)
+    refuse(file, _GENERATING, context, f"is for models that answer in one pass; {model.name} generates tokens.")
+    with context.at("replicas", "time_slicing"):
+        if file.replicas.time_slicing:
+            raise InputError(f"{model.name} generates tokens, which are batched; cut devices into slices instead.")
     for key in ("precision", "cache_precision"):
         with context.at(key):
             value = getattr(file, key)
             if value is not None and value not in FORMATS:
                 raise UnknownName("number format", value, FORMATS)
     with context.at("engine", "name"):
-        traits = engine_named(file.engine.name)
+        traits = engine_named(file.engine.name or _ENGINE)
     with context.at("platform", "router"):
         if file.platform.router not in ROUTERS:
             raise UnknownName("router", file.platform.router, ROUTERS)
@@ -216,6 +263,7 @@ def build(file: ServeFile, context: Context) -> ServeWorkload:
         traits=traits,
         engine=file.engine,
         layout=layout,
+        slices=file.replicas.slices,
         count=file.replicas.count,
         prefill=file.replicas.prefill,
         traffic=traffic_from(file.traffic, context.below("traffic"), beside),
@@ -225,6 +273,50 @@ def build(file: ServeFile, context: Context) -> ServeWorkload:
         scale=file.scale,
         events=tuple(_event(event) for event in file.events),
         limits=Limits(ttft_s=file.limits.ttft, tpot_s=file.limits.tpot, latency_s=file.limits.latency),
+        attainment=file.limits.attainment,
+    )
+
+
+def _one_pass(file: ServeFile, context: Context) -> PredictWorkload:
+    """Resolve a service of models that answer in one pass."""
+    why = "is for models that generate; these answer in one pass."
+    refuse(file, _PREDICTING, context, why)
+    refuse(file.engine, frozenset({"name"}), context.below("engine"), why)
+    refuse(file.replicas, frozenset({"count", "slices", "time_slicing"}), context.below("replicas"), why)
+    refuse(file.limits, frozenset({"latency", "attainment"}), context.below("limits"), why)
+    queues = frozenset(PlatformFile.model_fields) - _QUEUES_OF_REPLICAS
+    refuse(file.platform, queues, context.below("platform"), why)
+    if file.stages:
+        alone = _PREDICTING - {"tokens", "samples", "input", "batching", "pipeline", "catalogue"}
+        refuse(file, alone, context, "belongs to one model; with stages, write it below the stage.")
+    with context.at("precision"):
+        if file.precision not in FORMATS:
+            raise UnknownName("number format", file.precision, FORMATS)
+    with context.at("engine", "name"):
+        traits = server_named(file.engine.name)
+    catalogue = None
+    if file.model is None:
+        stages = stages_of(file.stages, file.precision, context.below("stages"))
+    else:
+        with context.at("model"):
+            model = context.model_by_layers(file.model)
+        stages = (stage_of(file, model, devices=file.replicas.count),)
+        if file.catalogue is not None:
+            catalogue = catalogue_of(file.catalogue, model, context.below("catalogue"))
+    with context.at("pipeline"):
+        pipeline = None if file.pipeline is None else pipeline_of(file.pipeline)
+    return PredictWorkload(
+        id=file.id,
+        stages=stages,
+        catalogue=catalogue,
+        pipeline=pipeline,
+        traits=traits,
+        slices=file.replicas.slices,
+        shared=file.replicas.time_slicing,
+        traffic=traffic_from(file.traffic, context.below("traffic"), Path(context.document.file), generates=False),
+        front=_front(file.platform),
+        post_s=file.platform.post_processing,
+        limit_s=file.limits.latency,
         attainment=file.limits.attainment,
     )
 

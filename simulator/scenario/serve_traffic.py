@@ -41,8 +41,8 @@ class GroupFile(StrictModel):
     rate: _Rate
     process: str = "poisson"
     options: dict[str, float] = Field(default_factory=dict, description="of the process, as in {cv: 2}")
-    prompt: LengthFile
-    output: LengthFile
+    prompt: LengthFile | None = Field(default=None, description="for models that generate")
+    output: LengthFile | None = Field(default=None, description="for models that generate")
     priority: Annotated[int, Field(ge=0, le=7)] = 0
 
 
@@ -108,8 +108,12 @@ class Traffic:
         return merged(parts)
 
 
-def traffic_from(file: TrafficFile, context: Context, beside: Path) -> Traffic:
-    """Return the traffic that an entry describes; raises :class:`InputError` with its place."""
+def traffic_from(file: TrafficFile, context: Context, beside: Path, *, generates: bool = True) -> Traffic:
+    """Return the traffic that an entry describes, for a model that ``generates`` tokens or answers in one pass.
+
+    Raises:
+        InputError: with its place.
+    """
     given = [name for name in ("groups", "conversations", "closed", "trace") if getattr(file, name)]
     with context.at():
         if len(given) != 1:
@@ -118,8 +122,12 @@ def traffic_from(file: TrafficFile, context: Context, beside: Path) -> Traffic:
         with context.at("groups", index, "process"):
             _ = arrival_processes[group.process]
         for kind in ("prompt", "output"):
+            law: LengthFile | None = getattr(group, kind)
+            with context.at("groups", index, *((kind,) if law else ())):
+                if generates and law is None:
+                    raise InputError(f"no {kind}; a model that generates needs its tokens, as in {{mean: 500}}.")
             with context.at("groups", index, kind, "law"):
-                _ = length_laws[getattr(group, kind).law]
+                _ = law and length_laws[law.law]
     names = [group.name for group in file.groups]
     with context.at("groups"):
         if len(set(names)) != len(names):
@@ -131,7 +139,10 @@ def traffic_from(file: TrafficFile, context: Context, beside: Path) -> Traffic:
     return Traffic(file=file, path=path)
 
 
-def _tokens(law: LengthFile, n: int, generator: np.random.Generator) -> Any:
+def _tokens(law: LengthFile | None, n: int, generator: np.random.Generator) -> Any:
+    """Return the tokens of ``n`` requests; one each where nothing is generated."""
+    if law is None:
+        return np.ones(n, np.int32)
     given = {name: getattr(law, name) for name in ("cv", "spread") if getattr(law, name) is not None}
     return lengths(law.law, n, mean=law.mean, generator=generator, maximum=law.maximum, **given)
 

@@ -15,6 +15,7 @@ from simulator.engine.serving.fleet.from_replica import engine_class_of
 from simulator.engine.serving.service import Kept, Served, Service, serve
 from simulator.foundation.errors import Infeasible, InputError
 from simulator.foundation.randomness import Streams
+from simulator.profiles.slices import slice_of
 from simulator.results.serving import ServingResult
 from simulator.scenario import Scenario
 from simulator.scenario.hardware import NodeGroup
@@ -90,7 +91,7 @@ def simulate_serving(
 def result_of(scenario: Scenario, workload: ServeWorkload, prepared: Prepared, served: Served) -> ServingResult:
     """Return a run's figures with what the machines cost and draw."""
     replicas = sum(pool.count for pool in prepared.service.pools)
-    share = prepared.devices / max(1, scenario.devices)
+    share = prepared.devices / workload.slices / max(1, scenario.devices)
     return ServingResult(
         scenario=scenario.name,
         scenario_sha256=scenario.sha256,
@@ -103,8 +104,8 @@ def result_of(scenario: Scenario, workload: ServeWorkload, prepared: Prepared, s
         served=served,
         limits=workload.limits,
         wanted_attainment=workload.attainment,
-        usd_per_replica_s=_per_replica(_rent(scenario), share, replicas),
-        watts_per_replica=_per_replica(_power(scenario), share, replicas),
+        usd_per_replica_s=_per_replica(group_rent(scenario), share, replicas),
+        watts_per_replica=_per_replica(group_power(scenario), share, replicas),
         memory={"weights": prepared.memory.weights, "working": prepared.memory.working, "cache": prepared.memory.cache},
         label=prepared.replica.kernels.origin,
     )
@@ -119,7 +120,7 @@ def _pools(
     first: Replica | None = None
     devices = 0
     for index, group in enumerate(scenario.groups):
-        room = group.devices // workload.layout.devices
+        room = group.devices * workload.slices // workload.layout.devices
         count = room if wanted is None else min(room, wanted)
         if wanted is not None:
             wanted -= count
@@ -145,16 +146,15 @@ def _pools(
 
 
 def _replica(scenario: Scenario, workload: ServeWorkload, group: NodeGroup, index: int) -> Replica:
-    numerics = Numerics.of(group.device, workload.precision, cache=workload.cache_precision)
+    device = slice_of(group.device, 1 / workload.slices)
+    numerics = Numerics.of(device, workload.precision, cache=workload.cache_precision)
     traits = replace(
         workload.traits,
         max_num_seqs=workload.engine.max_num_seqs or workload.traits.max_num_seqs,
         max_num_batched_tokens=workload.engine.max_num_batched_tokens or workload.traits.max_num_batched_tokens,
     )
     tiers = scenario.cluster.tiers_of(index)
-    return Replica.of(
-        workload.model, group.device, layout=workload.layout, numerics=numerics, engine=traits, tiers=tiers
-    )
+    return Replica.of(workload.model, device, layout=workload.layout, numerics=numerics, engine=traits, tiers=tiers)
 
 
 def _engine(workload: ServeWorkload, replica: Replica, requests: Requests) -> EngineClass:
@@ -200,7 +200,8 @@ def _opened(pools: tuple[Replicas, ...], start: int) -> tuple[Replicas, ...]:
     return tuple(found)
 
 
-def _rent(scenario: Scenario) -> float | None:
+def group_rent(scenario: Scenario) -> float | None:
+    """Return USD per second of all machines; None where a price is not known."""
     total = 0.0
     for group in scenario.groups:
         rate = group.usd_per_s
@@ -213,7 +214,8 @@ def _rent(scenario: Scenario) -> float | None:
     return total
 
 
-def _power(scenario: Scenario) -> float | None:
+def group_power(scenario: Scenario) -> float | None:
+    """Return watts of all machines at full load; None where a figure is not known."""
     powers = [power_w(group.node, group.device) for group in scenario.groups]
     known = [watts * group.count for watts, group in zip(powers, scenario.groups, strict=True) if watts is not None]
     return sum(known) if len(known) == len(powers) else None

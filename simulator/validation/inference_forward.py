@@ -13,7 +13,7 @@ from simulator.costs.serving.traits import engine_named, kernels_of
 from simulator.foundation.errors import InputError
 from simulator.foundation.units import KILO
 from simulator.profiles.catalogue import Catalogue
-from simulator.profiles.device import Device
+from simulator.profiles.slices import slice_of
 from simulator.validation.facts import device_of, number
 from simulator.workload.models.facts import ForwardFacts
 from simulator.workload.models.library import find_model
@@ -59,7 +59,7 @@ def runner_of(row: Mapping[str, str], catalogue: Catalogue) -> Runner:
     device = device_of(row, catalogue)
     share = number(row, "devices_per_accel", 1.0)
     if share < 1:
-        device = _slice(device, 1 / 8 if share < 0.2 else share)
+        device = slice_of(device, 1 / 8 if share < 0.2 else share)
     printed = row.get("precision") or ""
     rate = rate_of(_FORMATS.get(printed, printed), device)
     return Runner(
@@ -81,15 +81,6 @@ def engine_name(row: Mapping[str, str]) -> str:
 def _image_bytes(row: Mapping[str, str]) -> float:
     """Return the bytes of one input image as a server gets it: three channels of 32 bits."""
     return 12.0 * number(row, "image_size_px", 0.0) ** 2
-
-
-def _slice(device: Device, share: float) -> Device:
-    return replace(
-        device,
-        peak={name: value * share for name, value in device.peak.items()},
-        memory_bandwidth=device.memory_bandwidth and device.memory_bandwidth * share,
-        compute_units=device.compute_units and max(1, int(device.compute_units * share)),
-    )
 
 
 def model_of(row: Mapping[str, str]) -> Transformer | ForwardFacts | Network:

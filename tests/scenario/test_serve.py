@@ -54,7 +54,7 @@ def test_every_shipped_service_loads(name: str) -> None:
         ("workloads[0].engine.name=vlm", r"no inference engine 'vlm'\. Did you mean 'vllm'"),
         ("workloads[0].platform.router=fastest", "no router 'fastest'"),
         ("workloads[0].precision=fp7", "no number format 'fp7'"),
-        ("workloads[0].model=resnet50-v1.5", "serve a language model"),
+        ("workloads[0].model=resnet50-v1.5", "tp is for models that generate"),
         ("workloads[0].traffic.groups[0].process=poison", "Did you mean 'poisson'"),
     ],
 )

@@ -123,10 +123,10 @@ def test_tandem_queues_of_a_jackson_network_add_up() -> None:
 
 def test_hand_computed_batches() -> None:
     arrival = np.array([0.0, 0.5, 0.9, 10.0])
-    visits, mean = batched(arrival, latency_s=[1.0, 1.2, 1.4, 1.6], delay_s=0.6)
+    visits, batch = batched(arrival, latency_s=[1.0, 1.2, 1.4, 1.6], delay_s=0.6)
     assert visits.start_s.tolist() == [0.6, 0.6, 1.8, 10.6]
     assert visits.end_s.tolist() == pytest.approx([1.8, 1.8, 2.8, 11.6])
-    assert mean == pytest.approx(4 / 3)
+    assert batch.tolist() == [2, 2, 1, 1]
 
 
 def test_a_pipeline_takes_the_next_sample_after_its_initiation_interval() -> None:

@@ -228,6 +228,13 @@ class ModelFile:
         assert self.network is not None
         return self.network.build()
 
+    @property
+    def by_layers(self) -> Architecture:
+        """The shape if it is known, else the layers, else the cost of one sample: what a pass is best priced from."""
+        if self.transformer is None and self.network is not None:
+            return self.network.build()
+        return self.architecture
+
 
 def read_model(path: str | Path) -> ModelFile:
     """Read one model file; raises :class:`InputError` or :class:`InvalidFile` with every problem and its place."""

@@ -1,0 +1,44 @@
+"""How ``rackcast run`` answers for a service of models that answer in one pass."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simulator.cli.answer import Answer, Table
+
+if TYPE_CHECKING:
+    from simulator.results.predicting import PredictionResult
+    from simulator.scenario import Scenario
+
+
+def answer(scenario: Scenario, workload: Any) -> Answer:
+    """Play a service; raises :class:`InputError` or :class:`Infeasible`."""
+    from simulator.simulation.predicting import simulate_predicting
+
+    result = simulate_predicting(scenario, workload)
+    frames = {
+        "metrics": result.metrics_frame(),
+        "groups": result.groups_frame(),
+        "stages": result.stages_frame(),
+        "outcomes": result.outcomes_frame(),
+        "requests": result.requests_frame(),
+    }
+    tables = {
+        name: Table(columns=list(frame.columns), rows=list(frame.itertuples(index=False, name=None)))
+        for name, frame in frames.items()
+    }
+    return Answer(
+        summary=result.summary,
+        facts=result.facts(),
+        tables=tables,
+        draw=lambda folder: _draw(result, folder),
+        missed=result.missed(),
+    )
+
+
+def _draw(result: PredictionResult, folder: Path) -> list[Path]:
+    from simulator.results.predicting_plot import plot_prediction
+    from simulator.results.style import save
+
+    return [save(plot_prediction(result)[0], folder / "latency.png")]
