@@ -1,4 +1,4 @@
-"""``rackcast plan``: how the scenario's training job should be split."""
+"""``rackcast plan``: how a training job should be split, or on which machines a service should stand."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from simulator.mapping.plan import PlanTable
     from simulator.planner.golden import GoldenFile
     from simulator.planner.recommendation import Recommendation
+    from simulator.scenario import Scenario
 
 
 def _option(flag: str, text: str, **more: Any) -> Any:
@@ -45,7 +46,10 @@ def command(
     as_json: options.Json = False,
     as_csv: options.Csv = False,
 ) -> None:
-    """Recommend parallelism, micro-batch and memory savers: every plan is priced, the best are simulated.
+    """Recommend how to train or serve: every plan is priced, the best are simulated.
+
+    Training: parallelism, micro-batch and memory savers. Service: machines, their number, layout, format and batch
+    limits at least cost (or energy) inside its limits.
 
     With --out: plan.json, plan.csv, golden.yaml (for --expect), and pictures: step timeline, layout map, where the step
     goes, memory of the best plans, step time against memory.
@@ -56,9 +60,14 @@ def command(
     from simulator.planner.golden import check_golden, check_infeasible, load_golden
     from simulator.planner.recommendation import recommend
     from simulator.scenario import load_scenario
+    from simulator.scenario.serve import ServeWorkload
+    from simulator.simulation import chosen_workload
 
     expected: GoldenFile | None = None if expect is None else load_golden(expect)
     question = load_scenario(scenario, overrides or [])
+    if isinstance(chosen_workload(question, workload), ServeWorkload):
+        _serve(question, objective, confirm, top, workload, expected, out, as_json=as_json, as_csv=as_csv)
+        return
     try:
         found = recommend(question, objective=objective, confirm=confirm, top=top, workload=workload, watch=_bar)
     except Infeasible:
@@ -70,6 +79,22 @@ def command(
     _show(found, as_json=as_json, as_csv=as_csv)
     if expected is not None:
         check_golden(expected, found)
+
+
+def _serve(
+    question: Scenario, objective: str | None, confirm: int | None, top: int | None, workload: str | None,
+    expected: GoldenFile | None, out: Path | None, *, as_json: bool, as_csv: bool,
+) -> None:  # fmt: skip
+    from simulator.cli.plan_serve import show, write
+    from simulator.foundation.errors import InputError
+    from simulator.planner.serving.service_plan import recommend_service
+
+    if expected is not None or confirm is not None:
+        raise InputError("--expect and --confirm are for training plans; a service's runs are plan.simulations.")
+    found = recommend_service(question, objective=objective, top=top, workload=workload)
+    if out is not None:
+        write(found, out)
+    show(found, as_json=as_json, as_csv=as_csv)
 
 
 def _bar(pieces: Iterable[PlanTable], total: int) -> Iterable[PlanTable]:

@@ -10,7 +10,7 @@ from simulator.costs.memory import usable_memory
 from simulator.costs.network import AnalyticNetwork
 from simulator.foundation.errors import InputError
 from simulator.planner.constraints import Bounds
-from simulator.planner.space import Space, space_of
+from simulator.planner.space import DEGREES, OPTIONS, WITHIN, Space, space_of
 from simulator.scenario import Scenario
 from simulator.scenario.train import TrainWorkload
 from simulator.simulation import chosen_workload
@@ -69,7 +69,8 @@ def question_of(scenario: Scenario, workload: str | None = None) -> Question:
     entry = chosen_workload(scenario, workload)
     if not isinstance(entry, TrainWorkload):
         raise InputError(f"the planner splits training jobs; the workload {entry.id!r} is none.")
-    choices: dict[str, tuple[Any, ...]] = dict(scenario.plan.choices)
+    axes = {*DEGREES, *WITHIN, *OPTIONS, "micro"}
+    choices = {name: values for name, values in scenario.plan.choices.items() if name in axes}
     if entry.micro_batch is not None:
         choices.setdefault("micro", (entry.micro_batch,))
     setting = setting_of(scenario, entry)

@@ -132,7 +132,7 @@ def recommend(
         InputError: an unknown objective, or a question that cannot be asked.
         Infeasible: no plan fits; with the account of the leanest one and the smallest relaxations.
     """
-    name = scenario.plan.objective if objective is None else objective
+    name = objective or scenario.plan.objective or "time"
     measure = objectives[name]
     question = question_of(scenario, workload)
     found = search(question, measure, keep=KEPT, watch=watch)

@@ -31,15 +31,22 @@ class ChoicesFile(StrictModel):
     sequence_parallel: list[bool] | None = None
     recompute: list[Literal["none", "selective", "full"]] | None = None
     schedule: list[Literal["gpipe", "1f1b"]] | None = None
+    nodes: list[str] | None = Field(default=None, description="machines of the catalogue; left out: the cluster's")
+    count: list[Count] | None = Field(default=None, description="how many of the machines")
+    precision: list[str] | None = Field(default=None, description="number formats of a service's weights")
+    max_num_seqs: list[Count] | None = None
+    max_num_batched_tokens: list[Count] | None = None
 
 
 class PlanFile(StrictModel):
     """What the planner looks for, and among what."""
 
-    objective: Objective = "time"
+    objective: Objective | None = Field(default=None, description="left out: time for training, cost for a service")
     choices: ChoicesFile = ChoicesFile()
     top: Count = Field(default=5, description="how many plans are shown")
     confirm: Count = Field(default=5, description="how many of the best estimates are simulated before one is chosen")
+    seeds: Count = Field(default=3, description="of a service: draws of its traffic that must all keep the limits")
+    simulations: Count = Field(default=2000, description="of a service: most runs before the search stops")
 
 
 class SloFile(StrictModel):
@@ -72,10 +79,12 @@ class RunFile(StrictModel):
 class PlanWishes:
     """What the planner looks for; ``choices`` holds only the keys that are narrowed, each with its values in order."""
 
-    objective: Objective
+    objective: Objective | None
     choices: dict[str, tuple[int | str | bool, ...]]
     top: int
     confirm: int
+    seeds: int
+    simulations: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +120,10 @@ def plan_from(file: PlanFile) -> PlanWishes:
     """Return what the planner looks for."""
     narrowed = {name: getattr(file.choices, name) for name in ChoicesFile.model_fields}
     choices = {name: tuple(values) for name, values in narrowed.items() if values is not None}
-    return PlanWishes(objective=file.objective, choices=choices, top=file.top, confirm=file.confirm)
+    return PlanWishes(
+        objective=file.objective, choices=choices, top=file.top, confirm=file.confirm, seeds=file.seeds,
+        simulations=file.simulations,
+    )  # fmt: skip
 
 
 def slo_from(file: SloFile) -> Slo:

@@ -34,14 +34,19 @@ class Prepared:
     devices: int
 
 
-def prepare(scenario: Scenario, workload: ServeWorkload, *, seed: int | None = None) -> Prepared:
+def prepare(
+    scenario: Scenario, workload: ServeWorkload, *, seed: int | None = None, requests: Requests | None = None
+) -> Prepared:
     """Return the requests and the service of a workload on the scenario's machines.
+
+    ``requests``: what was drawn before, so that many services meet the same.
 
     Raises:
         InputError: the traffic cannot be drawn, or the replicas ask for more devices than there are.
         Infeasible: a replica does not fit its devices' memory.
     """
-    requests = workload.traffic.draw(Streams(scenario.run.seed if seed is None else seed))
+    if requests is None:
+        requests = workload.traffic.draw(Streams(scenario.run.seed if seed is None else seed))
     pools, first, devices = _pools(scenario, workload, requests)
     scaling = workload.scaling(weight_bytes(first))
     if workload.scale is not None and workload.scale.start is not None:

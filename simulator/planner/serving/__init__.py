@@ -1,0 +1,1 @@
+"""Which machines, how many and how set keep a service's limits at least cost."""
