@@ -4,7 +4,8 @@ What keeps the limits: on each draw of the traffic the wanted share of requests 
 interval in which the share of another draw falls with 95 % (Student's t over the draws). All deployments meet the same
 draws (common random numbers), and one that fails on a draw is not played on the next.
 
-The search takes for granted that more nodes of one deployment keep the limits wherever fewer do, on the same draws.
+The search takes for granted that a draw which fewer nodes of one deployment keep, more nodes keep too. The interval over
+draws need not follow: more nodes may spread the draws further apart, so fewer are tried after it fails.
 """
 
 from __future__ import annotations
@@ -134,9 +135,10 @@ def cheapest(
             if trials.spent:
                 break
             trial = trials.play(priced, nodes)
-            if not trial.keeps:
+            if trial.keeps:
+                best = trial
+            elif trial.attainments[-1] < trials.question.workload.attainment:
                 break
-            best = trial
     left = [priced for priced in candidates if any((priced.deployment, nodes) not in trials.done
             for nodes in list(_cheaper(priced, best))[:1])] if trials.spent else []  # fmt: skip
     return best, left
