@@ -3,7 +3,7 @@
 A convolution is priced as the matrix product of its im2col form, but its memory traffic is that of the data themselves:
 each input and output once. Grouped and depthwise convolutions fill tensor tiles badly; they run on the vector units
 where that is faster. Each of the two gradients of a product costs as much as the product (the input of the first layer
-needs none). Left out: fast algorithms (Winograd, FFT), layout changes, data that stay in a cache between layers.
+needs none). Left out: fast algorithms of matrix units, FFT, layout changes, data that stay in a cache between layers.
 
 Source of the form: roofline (Williams et al. 2009), as in ``compute``.
 """
@@ -31,6 +31,9 @@ GRADIENT_PRODUCTS: Final = 2.0  # gradients of the input and of the weights
 CONVOLUTION: Final = 0.85
 #: share of the vector units' peak that grouped and depthwise convolutions reach: few inputs per output, no reuse
 GROUPED: Final = 0.25
+#: share of the multiplications that fast algorithms leave of a 3 x 3 convolution of stride 1 on fp32 vector units:
+#: 16 of 36 (Winograd's F(2x2, 3x3); Lavin & Gray 2016, arXiv 1509.09308) and transforms
+FAST: Final = 0.6
 _CAST_BYTES: Final = 6.0  # reading an fp32 weight and writing its 16-bit copy
 
 
@@ -44,6 +47,7 @@ class LayerTable:
         data: elements read and written.
         gradients: products of the backward pass per product of the forward pass.
         moved, moved_back: elements that the other layers move, forward and backward; kernels: their launches.
+        overlapping: whether fast algorithms apply.
         tensors: tensors of parameters.
     """
 
@@ -55,6 +59,7 @@ class LayerTable:
     weights: Floats
     data: Floats
     gradients: Floats
+    overlapping: NDArray[np.bool_]
     moved: float
     moved_back: float
     kernels: float
@@ -75,6 +80,7 @@ class LayerTable:
             repeats=_array([gemm.repeats for _, gemm in pairs]),
             weights=_array([gemm.k * gemm.n * layer.groups * gemm.repeats * gemm.weight for layer, gemm in pairs]),
             data=_array([gemm.saved + layer.outputs for layer, gemm in pairs]), gradients=gradients,
+            overlapping=np.array([layer.overlapping for layer, _ in pairs], dtype=bool),
             moved=sum(part.moved for part in moving),
             moved_back=sum(part.moved * part.backward_moved for part in moving),
             kernels=float(sum(part.kernels for part in moving)),
@@ -102,23 +108,30 @@ def layer_passes(
     none = Work.none(len(samples))
     item, share = machine.precision.activation_bytes, framework.dispatch.traffic
     once = product_times(table, samples, machine, vector)
+    of_weights = product_times(table, samples, machine, vector, fast=False)
     per_element = samples * item * share / machine.stream
     launches = float(table.repeats.sum())
     casts = float(table.weights.sum()) * _CAST_BYTES / machine.stream if machine.precision.weight_bytes > item else 0.0
     forward = none.plus(products=once.sum(axis=1), elementwise=table.moved * per_element + casts,
                         kernels=launches + table.kernels)  # fmt: skip
     backward = none.plus(
-        products=(once * table.gradients).sum(axis=1), elementwise=table.moved_back * per_element,
+        products=(once * (table.gradients - 1.0) + of_weights).sum(axis=1), elementwise=table.moved_back * per_element,
         kernels=GRADIENT_PRODUCTS * launches + BACKWARD_KERNELS * table.kernels,
     )  # fmt: skip
     return forward, backward
 
 
-def product_times(table: LayerTable, samples: Floats, machine: Machine, vector: float) -> Floats:
-    """Return seconds of each product of the forward pass, shape (P, L)."""
+def product_times(table: LayerTable, samples: Floats, machine: Machine, vector: float, *, fast: bool = True) -> Floats:
+    """Return seconds of each product of the forward pass, shape (P, L).
+
+    Args:
+        fast: whether fast algorithms may be used; gradients of weights are computed without.
+    """
     e = machine.efficiency
     m = samples[:, None] * table.rows
     flop = 2.0 * m * table.k * table.n * table.groups * table.repeats
+    if fast and machine.precision.peak == "fp32":
+        flop = flop * np.where(table.overlapping, FAST, 1.0)
     ramp = table.k / (table.k + e.depth)
     filled = fill(m, np.broadcast_to(table.n, m.shape), table.groups, machine.units)
     tiled = flop / (machine.peak * e.product(machine.precision.peak) * CONVOLUTION * ramp * filled)

@@ -6,6 +6,7 @@ architecture without a file inherits the nearest class of its kind, and everythi
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import Annotated, Literal
@@ -13,7 +14,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from simulator.foundation.errors import InputError
-from simulator.foundation.schema import Name, StrictModel, load, quantity
+from simulator.foundation.schema import Name, StrictModel, Watts, load, quantity
 from simulator.profiles.catalogue import shipped_root
 from simulator.profiles.device import Device
 
@@ -73,6 +74,7 @@ class EfficiencyFile(StrictModel):
     kind: Literal["gpu", "cpu", "tpu", "fpga", "asic"]
     architectures: Annotated[list[str], Field(min_length=1)]
     default_for_kind: bool = False
+    at_most_power: Watts | None = None  # covers only devices of so much power; asked before classes without a limit
     origin: Literal["calibrated", "measured", "assumed"]
     rests_on: Annotated[str, Field(min_length=10)]
     product32: _Share
@@ -87,6 +89,12 @@ class EfficiencyFile(StrictModel):
     attention_length: _Size
     grouped: _Share
     kernel_gap: _Seconds  # type: ignore[valid-type]
+
+    def covers(self, device: Device) -> bool:
+        """Return whether a device is of this class."""
+        if self.at_most_power is not None and (device.tdp_w is None or device.tdp_w > self.at_most_power):
+            return False
+        return self.kind == device.kind and device.architecture in self.architectures
 
     def build(self, *, origin: str | None = None) -> Efficiency:
         """Return the constants; ``origin`` overrides the file's where a device only inherits them."""
@@ -109,9 +117,9 @@ def efficiency_of(device: Device) -> Efficiency:
         InputError: no class covers even the device's kind.
     """
     classes = efficiency_classes()
-    for file in classes:
-        if file.kind == device.kind and device.architecture in file.architectures:
-            return file.build()
+    covering = [file for file in classes if file.covers(device)]
+    if covering:
+        return min(covering, key=lambda file: file.at_most_power or math.inf).build()
     for file in classes:
         if file.kind == device.kind and file.default_for_kind:
             return file.build(origin="assumed")

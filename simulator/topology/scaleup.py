@@ -74,7 +74,7 @@ def scale_up(node: Node, device: Device, count: int, fabric: Fabric, links: Mapp
     bandwidth = node.fabric_bandwidth or device.scaleup_bandwidth
     size = node.scaleup_domain or (own if bandwidth else 1)
     if bandwidth is None or size == 1:
-        return _over_host(own, device, node)
+        return _over_host(own, device, node, link)
     shape = fabric.scaleup or _shape(node, link)
     if shape in _TORUS_AXES:
         dims = _slice_dims(shape, min(size, total), total, fabric)
@@ -101,7 +101,7 @@ def _wire(shape: str, devices: int, bandwidth: float, latency: float, link: Link
     return SHAPES[shape](ends, fabric)
 
 
-def _over_host(devices: int, device: Device, node: Node) -> ScaleUp:
+def _over_host(devices: int, device: Device, node: Node, link: Link | None) -> ScaleUp:
     bandwidth = device.host_bandwidth
     if bandwidth is None:
         if devices > 1:
@@ -113,7 +113,8 @@ def _over_host(devices: int, device: Device, node: Node) -> ScaleUp:
         bandwidth = node.nic_bandwidth or device.memory_bandwidth or math.inf
     ends = Ends(runs=(Run(devices, bandwidth, 1),), latency=HOST_BUS / 2, name="pcie")
     tree = SHAPES["pcie-tree"](ends, Fabric())
-    return ScaleUp(size=devices, whole=tree, rest=None, over_host=True, link=device.host_link or "")
+    bus = link.name if link is not None and link.kind == "host-bus" else device.host_link  # the node knows better
+    return ScaleUp(size=devices, whole=tree, rest=None, over_host=True, link=bus or "")
 
 
 def _link(node: Node, device: Device, links: Mapping[str, Link]) -> Link | None:

@@ -39,6 +39,7 @@ from simulator.validation.training_networks import (
     predict_network_row,
     samples_to_converge,
 )
+from simulator.validation.used_servers import used_servers
 from simulator.workload.jobs.training import Precision, TrainingJob
 from simulator.workload.models.library import load_model
 from simulator.workload.models.parameters import count_parameters
@@ -164,7 +165,8 @@ def run_of(row: Mapping[str, str], catalogue: Catalogue) -> Run:
         optimizer=optimizers["adamw"],
     )
     node = _node(row, device, catalogue)
-    cluster = _cluster(node, device, devices, catalogue)
+    server, count = used_servers(row, node, devices)
+    cluster = _built(server.name, server.device_count, device.name, count, catalogue)
     return Run(
         job=job,
         plan=plan,
@@ -172,7 +174,7 @@ def run_of(row: Mapping[str, str], catalogue: Catalogue) -> Run:
         device=device,
         devices=devices,
         framework=framework,
-        nodes=max(1, ceil(devices / (node.device_count or 1))),
+        nodes=count,
     )
 
 
@@ -227,13 +229,10 @@ def _node(row: Mapping[str, str], device: Device, catalogue: Catalogue) -> Node:
     return max(holding, key=lambda node: (node.device_count or 0, node.name))
 
 
-def _cluster(node: Node, device: Device, devices: int, catalogue: Catalogue) -> Cluster:
-    return _built(node.name, device.name, max(1, ceil(devices / (node.device_count or 1))), catalogue)
-
-
 @lru_cache(maxsize=512)
-def _built(node: str, device: str, count: int, catalogue: Catalogue) -> Cluster:
-    server = catalogue.nodes[node]
+def _built(node: str, used: int, device: str, count: int, catalogue: Catalogue) -> Cluster:
+    """Return the cluster of ``count`` servers of which ``used`` devices take part."""
+    server = replace(catalogue.nodes[node], device_count=used)
     link = catalogue.links[_BETWEEN_SERVERS] if server.nic_bandwidth is None and count > 1 else None
     return build_cluster(
         nodes=[(server, catalogue.devices[device], count)],

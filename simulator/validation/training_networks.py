@@ -30,6 +30,7 @@ from simulator.topology.fabric import Fabric
 from simulator.topology.tiers import Tier
 from simulator.validation.facts import number
 from simulator.validation.prediction import Label, Prediction
+from simulator.validation.used_servers import used_servers
 from simulator.workload.jobs.training import Precision
 from simulator.workload.models.library import find_model
 from simulator.workload.models.networks.network import Network
@@ -144,8 +145,8 @@ def _tiers(row: Mapping[str, str], device: Device, devices: int, catalogue: Cata
     if server is None or server.device_count < 1:
         nodes = printed or ceil(devices / _HOST_SLOTS)
         return nodes, _hosts(device, devices, nodes, catalogue)
-    nodes = max(ceil(devices / server.device_count), 1)
-    return max(nodes, printed), _built(server.name, device.name, nodes, catalogue)
+    used, nodes = used_servers(row, server, devices)
+    return max(nodes, printed), _built(used.name, used.device_count, device.name, nodes, catalogue)
 
 
 def _server(row: Mapping[str, str], device: Device, catalogue: Catalogue) -> Node | None:
@@ -168,8 +169,8 @@ def _hosts(device: Device, devices: int, nodes: int, catalogue: Catalogue) -> tu
 
 
 @lru_cache(maxsize=512)
-def _built(node: str, device: str, count: int, catalogue: Catalogue) -> tuple[Tier, ...]:
-    server = catalogue.nodes[node]
+def _built(node: str, used: int, device: str, count: int, catalogue: Catalogue) -> tuple[Tier, ...]:
+    server = replace(catalogue.nodes[node], device_count=used)
     link = catalogue.links[_BETWEEN_HOSTS] if server.nic_bandwidth is None and count > 1 else None
     return tuple(build_cluster(nodes=[(server, catalogue.devices[device], count)], links=catalogue.links,
                                fabric=Fabric(shape="fat-tree", link=link)).tiers)  # fmt: skip

@@ -70,6 +70,15 @@ def test_products_never_pass_the_peak(name: str) -> None:
     assert seconds >= 2.0 * 64 * network.macs / on.peak
 
 
+def test_fast_algorithms_save_arithmetic_of_3x3_convolutions_on_vector_units_only() -> None:
+    table, samples = LayerTable.of(load_network("vgg16")), np.array([64.0])
+    for precision, fewer in (("fp32", True), ("tf32", False), ("fp16-amp", False)):
+        direct = product_times(table, samples, machine(precision), 0.0, fast=False)
+        fast = product_times(table, samples, machine(precision), 0.0)
+        assert ((fast < direct) == (table.overlapping & fewer)).all()
+    assert table.overlapping.sum() == 13  # its convolutions, not its three products
+
+
 @pytest.mark.parametrize("name", _NETWORKS)
 def test_a_larger_batch_is_never_faster_but_costs_less_per_sample(name: str) -> None:
     steps = {batch: step(name, Plan(micro_batch=batch)) for batch in (8, 32, 128, 512)}

@@ -20,8 +20,15 @@ def test_every_device_of_the_catalogue_has_a_class():
 
 
 def test_no_architecture_belongs_to_two_classes():
-    seen = [(file.kind, name) for file in efficiency_classes() for name in file.architectures]
+    seen = [(file.kind, name, file.at_most_power) for file in efficiency_classes() for name in file.architectures]
     assert len(seen) == len(set(seen))
+
+
+def test_a_class_with_a_limit_of_power_goes_before_the_one_of_the_architecture():
+    slot, large = CATALOGUE.devices["nvidia-t4-pcie-16gb"], CATALOGUE.devices["nvidia-quadro-rtx-6000-24gb"]
+    assert slot.architecture == large.architecture
+    assert efficiency_of(slot).name == "nvidia-turing-slot"
+    assert efficiency_of(large).name == "nvidia-volta"
 
 
 def test_each_kind_of_device_has_one_class_to_inherit_from():

@@ -18,6 +18,7 @@ _SMOOTH = frozenset(
 )  # keep their input for the backward pass
 
 
+_FAST_KERNEL: Final = 3  # edge of the kernels that have fast algorithms
 MOST_LAYERS: Final = 20_000  # of one network; beyond it an option was mistyped
 
 
@@ -84,7 +85,8 @@ class Canvas:
         )
         if min(self.extent) < 1:
             raise InputError(f"layer {name!r}: the sample is too small for its kernel of {kernels}.")
-        self._weights(name, "convolution", inputs, into, out, math.prod(kernels), groups, bias)
+        fast = groups == dilation == 1 and set(kernels) == {_FAST_KERNEL} and set(strides) == {1}
+        self._weights(name, "convolution", inputs, into, out, math.prod(kernels), groups, bias, overlapping=fast)
         self._after(norm, act)
 
     def deconv(
@@ -101,7 +103,17 @@ class Canvas:
         self._after(norm, act)
 
     def _weights(
-        self, name: str, kind: str, inputs: int, into: int, out: int, taps: int, groups: int, bias: bool
+        self,
+        name: str,
+        kind: str,
+        inputs: int,
+        into: int,
+        out: int,
+        taps: int,
+        groups: int,
+        bias: bool,
+        *,
+        overlapping: bool = False,
     ) -> None:
         if into % groups or out % groups:
             raise InputError(f"layer {name!r}: {into} and {out} channels do not divide into {groups} groups.")
@@ -109,7 +121,7 @@ class Canvas:
         self.channels = out
         gemm = Gemm(name=name, rows=self.positions * groups, k=k, n=n, saved=inputs)
         self._draw(Layer(name=name, kind=kind, operator=gemm, parameters=k * out + out * bias,
-                                 outputs=self.elements, groups=groups))  # fmt: skip
+                                 outputs=self.elements, groups=groups, overlapping=overlapping))  # fmt: skip
 
     def linear(self, out: int, *, bias: bool = True, act: str | None = None, name: str = "linear") -> None:
         """Draw a matrix product over the channels of every position."""

@@ -28,7 +28,8 @@ class Layer:
     A convolution is the matrix product of its im2col form: ``rows`` output positions (times groups), k inputs under the
     kernel, n output channels of one group. ``outputs`` counts what convolutions and matrix products write, in elements;
     it is 0 for what moves memory only. ``steps`` above 1 marks a sequential scan: so many products, each of which waits
-    for the one before.
+    for the one before. ``overlapping`` marks a 3 x 3 convolution of stride 1, whose neighbouring outputs share inputs
+    so that fast algorithms save multiplications.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Layer:
     outputs: int = 0
     groups: int = 1
     steps: int = 1
+    overlapping: bool = False
 
     @property
     def macs(self) -> float:
