@@ -12,7 +12,14 @@ from simulator.cli.answer import Answer, answer_for
 from simulator.cli.readable import readable
 
 _SLO_MISSED = 4
-_SHOWN = ("intervals", "metrics", "parts", "memory")  # tables that are printed; the others only go to files
+_SHOWN = (
+    "intervals",
+    "metrics",
+    "parts",
+    "memory",
+    "run",
+    "stages",
+)  # tables that are printed; the others only go to files
 
 Workload = Annotated[
     str | None,

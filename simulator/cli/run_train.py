@@ -30,7 +30,14 @@ def answer(scenario: Scenario, workload: Any) -> Answer:
 
 def tables(result: Result) -> dict[str, Table]:
     """Return the result's tables by name."""
-    from simulator.results.tables import memory_frame, metrics_frame, parts_frame, spans_frame
+    from simulator.results.tables import (
+        ledger_frame,
+        memory_frame,
+        metrics_frame,
+        parts_frame,
+        spans_frame,
+        stages_frame,
+    )
 
     frames = {
         "metrics": metrics_frame(result),
@@ -38,6 +45,10 @@ def tables(result: Result) -> dict[str, Table]:
         "memory": memory_frame(result),
         "timeline": spans_frame(result),
     }
+    if result.run is not None:
+        frames["run"] = ledger_frame(result)
+        if result.run.stages:
+            frames["stages"] = stages_frame(result)
     return {
         name: Table(columns=list(frame.columns), rows=list(frame.itertuples(index=False, name=None)))
         for name, frame in frames.items()

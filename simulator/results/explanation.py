@@ -39,6 +39,8 @@ def _sentences(result: Result) -> Iterator[str]:
         yield from result.synchronization.sentences()
     if result.feeding is not None:
         yield from result.feeding.sentences()
+    if result.run is not None:
+        yield from result.run.sentences()
     yield from _what_helps(result)
     yield from _memory(result)
     yield from _money(result)

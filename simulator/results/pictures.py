@@ -16,6 +16,7 @@ from simulator.results.style import save
 from simulator.results.synchronization import plot_staleness
 from simulator.results.timeline_plot import plot_timeline
 from simulator.results.waterfall_plot import Part, plot_waterfall
+from simulator.results.whole_run import plot_ledger
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -85,6 +86,11 @@ class Pictures:
         assert self.result.synchronization is not None, "an all-reduce is never late"
         return plot_staleness(self.result.synchronization)
 
+    def run(self) -> tuple[Figure, Any]:
+        """Draw where the time of the whole run goes."""
+        assert self.result.run is not None, "nobody asks for the end of this run"
+        return plot_ledger(self.result.run)
+
     def save_all(self, folder: Path) -> list[Path]:
         """Write every picture that this result has as PNG; return the paths."""
         drawn = {"memory": self.memory, "layout": self.layout, "waterfall": self.waterfall}
@@ -92,6 +98,8 @@ class Pictures:
             drawn["timeline"] = self.timeline
         if self.result.synchronization is not None and self.result.synchronization.staleness:
             drawn["staleness"] = self.staleness
+        if self.result.run is not None:
+            drawn["run"] = self.run
         return [save(draw()[0], folder / f"{name}.png") for name, draw in sorted(drawn.items())]
 
 

@@ -14,6 +14,7 @@ from simulator.profiles.error_bands import ErrorBand
 from simulator.results.feeding import Feeding
 from simulator.results.metrics import DEFINITIONS
 from simulator.results.synchronization import Synchronization
+from simulator.results.whole_run import WholeRun
 from simulator.workload.jobs.training import TrainingJob
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Result:
         assumptions: what was taken for granted, in words.
         trace: what was played; None for an estimate.
         synchronization: how the replicas came to the same weights; None for a plain all-reduce each step.
+        run: the whole run around the step; None if nobody asks for its end.
         feeding: what data and checkpoints do to the step; None if the scenario has neither.
     """
 
@@ -76,6 +78,7 @@ class Result:
     trace: Trace | None
     feeding: Feeding | None = None
     synchronization: Synchronization | None = None
+    run: WholeRun | None = None
 
     def __repr__(self) -> str:
         return f"<Result of {self.scenario}: {self.summary}>"
@@ -104,7 +107,8 @@ class Result:
             f"{show(self.step_time, 'time')} per step, {m['flop_per_s_per_device'] / TERA:.4g} TFLOP/s per device, "
             f"MFU {m['mfu']:.1%}, memory {used:.1f} of {limit:.1f} GB ({self.label}{error})"
         )
-        return text if self.feeding is None else f"{text}; {self.feeding.summary}"
+        text = text if self.feeding is None else f"{text}; {self.feeding.summary}"
+        return f"{text}; {self.run.summary}" if self.run is not None and self.run.mtbf_s is not None else text
 
     def facts(self) -> dict[str, Any]:
         """Return everything but the trace as plain data, for JSON."""
@@ -128,6 +132,7 @@ class Result:
             "replica_classes": [asdict(one) for one in self.classes],
             "assumptions": list(self.assumptions),
             **({"synchronization": self.synchronization.facts()} if self.synchronization else {}),
+            **({"run": self.run.facts()} if self.run else {}),
             **({"feeding": self.feeding.facts()} if self.feeding else {}),
         }
 

@@ -32,6 +32,19 @@ def memory_frame(result: Result) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["part", "memory_bytes", "share_of_limit"])
 
 
+def ledger_frame(result: Result) -> pd.DataFrame:
+    """Return one row per cause of the whole run's time: cause, time_s, share, cost_usd, meaning; empty without one."""
+    rows = result.run.rows() if result.run is not None else []
+    return pd.DataFrame(rows, columns=["cause", "time_s", "share", "cost_usd", "meaning"])
+
+
+def stages_frame(result: Result) -> pd.DataFrame:
+    """Return one row per stage of the run: stage, end_s, lost_per_failure_s; empty without stages."""
+    stages = result.run.stages if result.run is not None else ()
+    rows = [(stage.name, stage.end_s, stage.lost_per_failure_s) for stage in stages]
+    return pd.DataFrame(rows, columns=["stage", "end_s", "lost_per_failure_s"])
+
+
 def spans_frame(result: Result) -> pd.DataFrame:
     """Return one row per piece of work that was played: lane, name, kind, start_s, end_s; empty for an estimate."""
     from simulator.results.pictures import spans_of

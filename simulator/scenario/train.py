@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from simulator.foundation.errors import InputError
-from simulator.foundation.schema import Count, Name, StrictModel, text_or
+from simulator.foundation.schema import Count, Name, Seconds, StrictModel, text_or
 from simulator.mapping.plan import Plan
 from simulator.profiles.framework import Framework, framework_named
 from simulator.scenario.kinds import Context, WorkloadKind
@@ -19,6 +19,15 @@ from simulator.scenario.train_input import (
     TrainInput,
     checkpoint_from,
     input_from,
+)
+from simulator.scenario.train_run import (
+    STEPS_ALONE,
+    EvaluateFile,
+    FaultsFile,
+    RunAround,
+    StageFile,
+    around_from,
+    tokens_of_run,
 )
 from simulator.scenario.train_sync import EVERY_STEP, Sync, SyncFile, sync_from
 from simulator.workload.jobs.training import Precision, TrainingJob
@@ -87,6 +96,16 @@ class TrainFile(StrictModel):
         default=None, description="tokens of one sample; left out: the longest the model takes"
     )
     tokens: Tokens | None = Field(default=None, description="tokens of the whole run, for its time and cost")
+    samples: Annotated[float, Field(gt=0, le=1e15)] | None = Field(default=None, description="instead of tokens")
+    epochs: Annotated[float, Field(gt=0, le=1e6, strict=False)] | None = Field(
+        default=None, description="instead of tokens: times that the whole data set is read"
+    )
+    stages: Annotated[list[StageFile], Field(max_length=1000)] = Field(
+        default_factory=list, description="instead of tokens: parts that are trained and saved after each other"
+    )
+    startup: Seconds = Field(default=0.0, description="before the first step")
+    evaluate: EvaluateFile | None = Field(default=None, description="left out: never")
+    faults: FaultsFile | None = Field(default=None, description="how nodes fail; left out: never")
     batch: BatchFile
     parallelism: text_or(Literal["auto"], LayoutFile) = "auto"  # type: ignore[valid-type]
     sync: SyncFile | None = Field(default=None, description="how replicas exchange; left out: an all-reduce each step")
@@ -107,6 +126,7 @@ class TrainWorkload:
         sync: how replicas come to the same weights.
         data: what feeds it; None if it never waits for data.
         checkpoint: None if none is written.
+        around: what the whole run holds beside its steps.
     """
 
     id: str
@@ -118,6 +138,7 @@ class TrainWorkload:
     sync: Sync = EVERY_STEP
     data: TrainInput | None = None
     checkpoint: TrainCheckpoint | None = None
+    around: RunAround = STEPS_ALONE
 
     @property
     def steps(self) -> float | None:
@@ -139,17 +160,22 @@ def build(file: TrainFile, context: Context) -> TrainWorkload:
     micro = None if file.batch.micro == "auto" else file.batch.micro
     feed = None if file.data is None else input_from(file.data, context.below("data"))
     saved = None if file.checkpoint is None else checkpoint_from(file.checkpoint, feed, context.below("checkpoint"))
+    tokens = tokens_of_run(
+        context, tokens=file.tokens, samples=file.samples, epochs=file.epochs, stages=file.stages,
+        data_samples=None if feed is None else feed.dataset.samples, global_batch=samples, seq_len=seq_len,
+    )  # fmt: skip
     job = TrainingJob(model=model, seq_len=seq_len, global_batch=samples, precision=precision, optimizer=optimizer)
     return TrainWorkload(
         id=file.id,
         job=job,
         framework=framework,
-        tokens=file.tokens,
+        tokens=tokens,
         micro_batch=micro,
         plan=None if file.parallelism == "auto" else _plan(file.parallelism, samples, micro, model, context),
         sync=EVERY_STEP if file.sync is None else sync_from(file.sync, context.below("sync")),
         data=feed,
         checkpoint=saved,
+        around=around_from(file.evaluate, file.faults, file.stages, file.startup),
     )
 
 

@@ -12,7 +12,7 @@ from simulator.costs.placement import Placement, local_share
 from simulator.costs.storage import StorageSystem
 from simulator.engine.data.job import Shuffle
 from simulator.foundation.errors import InputError
-from simulator.foundation.schema import Count, StrictModel
+from simulator.foundation.schema import Count, StrictModel, text_or
 from simulator.mapping.sharding import sharders
 from simulator.scenario.data import one_kind_of_node
 from simulator.scenario.data_input import (
@@ -46,7 +46,9 @@ class TrainDataFile(StrictModel):
 class TrainCheckpointFile(StrictModel):
     """Weights and optimizer state, written while the job goes on or while it waits."""
 
-    every: Count = Field(description="steps between two")
+    every: text_or(Literal["auto"], Count) = Field(  # type: ignore[valid-type]
+        description="steps between two; auto: where checkpoints and lost work cost least, by 'faults'"
+    )
     to: StorageFile | None = Field(default=None, description="left out: the storage that the data is read from")
     mode: Literal["sync", "async"] = Field(default="sync", description="whether training waits for the write")
 
@@ -98,15 +100,22 @@ class TrainCheckpoint:
     """When a training job saves itself, and where.
 
     Attributes:
+        every_steps: between two; None until failures have decided.
         shared: whether it goes to the storage that the data is read from.
         node_bandwidth: B/s of the adapters of one node; infinite to drives of its own.
     """
 
-    every_steps: int
+    every_steps: int | None
     store: Store
     shared: bool
     node_bandwidth: float
     mode: Mode
+
+    @property
+    def interval(self) -> int:
+        """Steps between two, once they are decided."""
+        assert self.every_steps is not None, "the interval is still to be found"
+        return self.every_steps
 
 
 def input_from(file: TrainDataFile, context: Context) -> TrainInput:
@@ -144,8 +153,9 @@ def checkpoint_from(file: TrainCheckpointFile, feed: TrainInput | None, context:
             raise InputError("give the storage that it goes to, as in 'to: {read: 10 GB/s}', or a 'data' block.")
     network = float("inf") if store.local else _adapters(file, feed, node.nic_bandwidth, context)
     return TrainCheckpoint(
-        every_steps=file.every, store=store, shared=file.to is None, node_bandwidth=network, mode=file.mode
-    )
+        every_steps=None if file.every == "auto" else file.every, store=store, shared=file.to is None,
+        node_bandwidth=network, mode=file.mode,
+    )  # fmt: skip
 
 
 def _adapters(file: TrainCheckpointFile, feed: TrainInput | None, known: float | None, context: Context) -> float:

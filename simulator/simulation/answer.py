@@ -15,6 +15,7 @@ from simulator.results.feeding import Feeding
 from simulator.results.metrics import Resources, training_metrics
 from simulator.results.result import Hardware, Result
 from simulator.results.synchronization import Synchronization
+from simulator.results.whole_run import WholeRun
 from simulator.scenario import Scenario
 from simulator.scenario.train import TrainWorkload
 from simulator.simulation.setting import Setting
@@ -32,6 +33,7 @@ def training_result(
     trace: Trace | None,
     feeding: Feeding | None = None,
     synchronization: Synchronization | None = None,
+    run: WholeRun | None = None,
 ) -> Result:
     """Return the result of one training step; data and checkpoints, if there are any, lengthen it by their parts.
 
@@ -49,6 +51,7 @@ def training_result(
                 "memory_limit_bytes": limit}  # fmt: skip
     metrics |= synchronization.metrics() if synchronization else {}
     metrics |= feeding.metrics() if feeding else {}
+    metrics |= run.metrics() if run else {}
     sources = setting.sources
     gains = step_gains(program, setting.machine, setting.framework, setting.tiers, scaleup=setting.scaleup,
                        nodes=float(setting.nodes)) if synchronization is None else {}  # fmt: skip
@@ -80,6 +83,7 @@ def training_result(
         trace=trace,
         feeding=feeding,
         synchronization=synchronization,
+        run=run,
     )
 
 

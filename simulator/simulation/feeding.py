@@ -44,7 +44,7 @@ def feeding_of(
         if workload.checkpoint is None:
             return None
         return _saved(_unfed(alone), workload.job, workload.checkpoint, setting, storage_s=0.0)
-    job = data_job(workload.data, workload.checkpoint, setting, plan, alone=alone, size=_size(workload.job))
+    job = data_job(workload.data, workload.checkpoint, setting, plan, alone=alone, size=checkpoint_bytes(workload.job))
     streams = Streams(scenario.run.seed)
     feeding = _closed(job, streams) if scenario.run.fidelity == "estimate" else _played(job, streams)
     if workload.checkpoint is None:
@@ -72,11 +72,11 @@ def data_job(
         batch=plan.micro_batch * plan.micro_batches, compute_s=alone, decode_s=feed.decode_s, devices=plan.dp,
         epochs=2 if feed.loader.cache_bytes else 1, shuffle=feed.shuffle, buffer_samples=feed.buffer_samples,
         sharding=feed.sharding, host_memory=feed.host_memory,
-        checkpoint=Checkpoint(every_steps=checkpoint.every_steps, bytes=size) if beside and checkpoint else None,
+        checkpoint=Checkpoint(every_steps=checkpoint.interval, bytes=size) if beside and checkpoint else None,
     )  # fmt: skip
 
 
-def _size(job: TrainingJob) -> float:
+def checkpoint_bytes(job: TrainingJob) -> float:
     """Bytes of a checkpoint: weights as they are trained, and what the optimizer keeps (12 B more each for Adam)."""
     weight = job.precision.weight_bytes
     return count_parameters(job.model).total * (weight + state_bytes_per_parameter(job.optimizer, weight_bytes=weight))
@@ -131,19 +131,19 @@ def _saved(
     Args:
         storage_s: of the whole storage that the reads of one step take; 0 if the checkpoint goes elsewhere.
     """
-    system, size = checkpoint.store.over(setting.nodes), _size(job)
+    system, size = checkpoint.store.over(setting.nodes), checkpoint_bytes(job)
     links = setting.nodes * checkpoint.node_bandwidth
     write = write_time(system, size, links)
-    each = write / checkpoint.every_steps
+    each = write / checkpoint.interval
     if checkpoint.mode == "sync":
         visible = each
     else:
-        work = storage_s + size / min(system.write_total, system.read_total) / checkpoint.every_steps
+        work = storage_s + size / min(system.write_total, system.read_total) / checkpoint.interval
         visible = max(0.0, max(each, work) - feeding.step_s)
     read = read_time(system, size, links)
-    return replace(feeding, saving=Saving(bytes=size, every_steps=checkpoint.every_steps, mode=checkpoint.mode,
+    return replace(feeding, saving=Saving(bytes=size, every_steps=checkpoint.interval, mode=checkpoint.mode,
                                           write_s=write, read_s=read, visible_s=visible,
-                                          again_s=checkpoint.every_steps * (feeding.step_s + visible) / 2,
+                                          again_s=checkpoint.interval * (feeding.step_s + visible) / 2,
                                           shared=checkpoint.shared))  # fmt: skip
 
 

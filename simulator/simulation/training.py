@@ -14,12 +14,13 @@ from simulator.results.result import Result
 from simulator.results.step_parts import busiest_lane, parts_of_trace, with_stragglers
 from simulator.scenario import Scenario
 from simulator.scenario.train import TrainWorkload
-from simulator.simulation.answer import training_result
+from simulator.simulation.answer import resources_of, training_result
 from simulator.simulation.feasibility import check_memory
 from simulator.simulation.feeding import feeding_of
 from simulator.simulation.marks import marks_of
 from simulator.simulation.setting import setting_of
 from simulator.simulation.synchronizing import exchanged
+from simulator.simulation.whole_run import decided_interval, whole_run
 
 
 def simulate_training(scenario: Scenario, workload: TrainWorkload, plan: Plan | None) -> Result:
@@ -45,10 +46,15 @@ def simulate_training(scenario: Scenario, workload: TrainWorkload, plan: Plan | 
         alone = parts_of_trace(trace, lane, times[classes[lane[0]].conditions[lane[1]]], plan.micro_batches)
         parts = with_stragglers(alone, float(straggling(setting.nodes)))
     parts = exchange.parts(parts)
+    workload = decided_interval(workload, setting, sum(parts.values()))
     feeding = feeding_of(scenario, workload, setting, plan, alone=sum(parts.values()))
+    run = whole_run(
+        workload, setting, parts=parts | (feeding.parts if feeding else {}), times=times[HEALTHY], feeding=feeding,
+        usd_per_s=resources_of(scenario, setting).usd_per_s, streams=Streams(scenario.run.seed),
+    )  # fmt: skip
     return training_result(
         scenario, workload, setting, program, classes=classes, memory=memory, parts=parts, trace=trace, feeding=feeding,
-        synchronization=exchange.told,
+        synchronization=exchange.told, run=run,
     )  # fmt: skip
 
 

@@ -1,0 +1,129 @@
+"""What a whole training run holds beside its steps: its end, evaluations, failures, stages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+
+from pydantic import Field
+
+from simulator.foundation.errors import InputError
+from simulator.foundation.schema import Count, Name, PositiveSeconds, Seconds, StrictModel
+from simulator.foundation.units import DAY
+from simulator.scenario.kinds import Context
+
+Amount: Any = Annotated[float, Field(gt=0, le=1e17)]
+
+
+class EvaluateFile(StrictModel):
+    """Forward passes over held-out samples on all devices, while training waits."""
+
+    every: Count = Field(description="steps between two")
+    samples: Count = Field(description="of one evaluation")
+
+
+class FaultsFile(StrictModel):
+    """How nodes fail; a failure stops the whole job, which goes on from its last checkpoint."""
+
+    node_mtbf: PositiveSeconds = Field(description="mean time between failures of one node, as in '6300 h'")
+    restart: Seconds = Field(default=0.0, description="to notice, to schedule and to start again; reading apart")
+    spares: Annotated[int, Field(ge=0, le=100_000)] = Field(default=0, description="nodes that stand by")
+    repair: Seconds = Field(default=DAY, description="until a failed node stands by again")
+    runs: Annotated[int, Field(ge=1, le=10_000)] = Field(default=100, description="how many runs are played")
+
+
+class StageFile(StrictModel):
+    """A part of incremental training: it begins with the weights of the one before, saved at its end."""
+
+    name: Name
+    tokens: Amount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """Steps between two evaluations, and the samples of one."""
+
+    every: int
+    samples: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeFaults:
+    """Seconds between failures of one node, to restart and to repair; nodes that stand by; runs to be played."""
+
+    node_mtbf: float
+    restart: float
+    spares: int
+    repair: float
+    runs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A part of a run by its tokens; its weights are saved at its end."""
+
+    name: str
+    tokens: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunAround:
+    """What a whole run holds beside its steps; ``startup`` in seconds before the first."""
+
+    startup: float = 0.0
+    evaluation: Evaluation | None = None
+    faults: NodeFaults | None = None
+    stages: tuple[Stage, ...] = ()
+
+
+#: nothing but steps
+STEPS_ALONE: Final = RunAround()
+
+
+def around_from(
+    evaluate: EvaluateFile | None, faults: FaultsFile | None, stages: list[StageFile], startup: float
+) -> RunAround:
+    """Return what a run holds beside its steps."""
+    return RunAround(
+        startup=startup,
+        evaluation=None if evaluate is None else Evaluation(every=evaluate.every, samples=evaluate.samples),
+        faults=None if faults is None else NodeFaults(**faults.model_dump()),
+        stages=tuple(Stage(name=one.name, tokens=one.tokens) for one in stages),
+    )
+
+
+def tokens_of_run(
+    context: Context,
+    *,
+    tokens: float | None,
+    samples: float | None,
+    epochs: float | None,
+    data_samples: int | None,
+    global_batch: int,
+    seq_len: int,
+    stages: list[StageFile],
+) -> float | None:
+    """Return the tokens of a run from the one key that says so; None if none does.
+
+    An epoch has whole steps only; the samples left over at its end are dropped.
+
+    Raises:
+        InputError: two keys say it, or epochs of no data set.
+    """
+    said = {"tokens": tokens, "samples": samples, "epochs": epochs, "stages": stages or None}
+    named = [name for name, value in said.items() if value is not None]
+    if len(named) > 1:
+        with context.at(named[1]):
+            raise InputError(f"{' and '.join(named)} both say how long the run is; keep one.")
+    if stages:
+        return sum(one.tokens for one in stages)
+    if samples is not None:
+        return samples * seq_len
+    if epochs is None:
+        return tokens
+    with context.at("epochs"):
+        if data_samples is None:
+            raise InputError("an epoch goes over a data set; write 'data', or 'samples' or 'tokens' instead.")
+        if data_samples < global_batch:
+            raise InputError(f"a data set of {data_samples} samples does not fill one step of {global_batch}.")
+    return float(epochs * (data_samples // global_batch * global_batch) * seq_len)

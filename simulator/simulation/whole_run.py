@@ -1,0 +1,180 @@
+"""From a step to a run: evaluations, checkpoints, failures and stages around it, played and in closed form."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from simulator.costs.reliability import cluster_mtbf, daly_interval, expected_time, lost_per_failure
+from simulator.costs.step import StepTimes
+from simulator.engine.training.whole_run import Course, Faults, Played, play_run
+from simulator.foundation.errors import InputError
+from simulator.foundation.randomness import Streams
+from simulator.results.feeding import Feeding
+from simulator.results.whole_run import StageEnd, WholeRun
+from simulator.scenario.train import TrainWorkload
+from simulator.scenario.train_input import TrainCheckpoint
+from simulator.simulation.feeding import checkpoint_bytes, write_time
+from simulator.simulation.setting import Setting
+
+#: part of a step -> cause in the ledger of a run
+_CAUSE: Final = {
+    "compute": "compute", "recompute": "compute", "optimizer": "compute", "exchange": "communication",
+    "boundary": "communication", "gradients": "communication",
+}  # fmt: skip
+#: parts of a step that a forward pass knows
+_PASSES: Final = ("compute", "exchange", "host", "boundary", "bubble", "stragglers")
+
+
+def decided_interval(workload: TrainWorkload, setting: Setting, step_s: float) -> TrainWorkload:
+    """Return the workload with the steps between its checkpoints, if they are to be found: Daly's interval.
+
+    An asynchronous checkpoint holds nothing up, so that the next begins when it is written.
+
+    Raises:
+        InputError: nothing is said of failures, which decide it.
+    """
+    saved = workload.checkpoint
+    if saved is None or saved.every_steps is not None:
+        return workload
+    if workload.around.faults is None:
+        raise InputError(
+            f"workload {workload.id!r}: the best checkpoint interval rests on failures; write them, as in "
+            "'faults: {node_mtbf: 6300 h}', or a number of steps."
+        )
+    write = _write_s(workload, saved, setting)
+    best = write if saved.mode == "async" else float(daly_interval(write, _mtbf(workload, setting)))
+    return replace(workload, checkpoint=replace(saved, every_steps=max(1, math.ceil(best / step_s - 0.5))))
+
+
+def whole_run(
+    workload: TrainWorkload,
+    setting: Setting,
+    *,
+    parts: Mapping[str, float],
+    times: StepTimes,
+    feeding: Feeding | None,
+    usd_per_s: float | None,
+    streams: Streams,
+) -> WholeRun | None:
+    """Return the run around a step; None if nobody asks for its end.
+
+    Args:
+        parts: seconds of a step by where they go, data and checkpoints included.
+        times: of the parts of a healthy step, for the share of its forward passes.
+
+    Raises:
+        InputError: failures come so often between saved states that the run would not end.
+    """
+    if workload.steps is None:
+        return None
+    around, plain = workload.around, {name: seconds for name, seconds in parts.items() if name != "checkpoint"}
+    course = _course(workload, feeding, plain, times)
+    faults = None if around.faults is None else _faults(workload, setting, feeding)
+    count = 1 if around.faults is None else around.faults.runs
+    played = [play_run(course, faults, streams.child(f"run {number}")["failures"]) for number in range(count)]
+    ends = np.array([one.time_s for one in played])
+    segments, mtbf = np.diff(course.reached_s()), None if faults is None else faults.mtbf
+    expected = course.startup_s + (
+        float(segments.sum()) if faults is None else expected_time(segments, faults.mtbf, faults.restart)
+    )
+    nodes = setting.nodes + (0 if around.faults is None else around.faults.spares)
+    return WholeRun(
+        runs=count, ledger=_ledger(played, plain), time_s=float(ends.mean()),
+        low_s=float(np.percentile(ends, 10)), high_s=float(np.percentile(ends, 90)),
+        expected_s=None if course.lag_s else expected,
+        failures=float(np.mean([one.failures for one in played])), mtbf_s=mtbf, interval_s=_interval(feeding, plain),
+        best_interval_s=_best(workload, setting), stages=_stages(workload, course, played, segments, mtbf),
+        usd_per_s=None if usd_per_s is None else usd_per_s * nodes / setting.nodes,
+    )  # fmt: skip
+
+
+def _course(workload: TrainWorkload, feeding: Feeding | None, plain: Mapping[str, float], times: StepTimes) -> Course:
+    around, step_s = workload.around, sum(plain.values())
+    saving = feeding.saving if feeding is not None else None
+    assert workload.steps is not None
+    steps = math.ceil(workload.steps - 1e-9)
+    marks = set(_stage_ends(workload)) | {steps}
+    if saving is not None:
+        marks |= set(range(saving.every_steps, steps, saving.every_steps))
+    visible = 0.0 if saving is None else saving.visible_s * saving.every_steps
+    lag = 0.0 if saving is None or saving.mode == "sync" else max(0.0, saving.write_s - visible)
+    evaluation = around.evaluation
+    return Course(
+        saved_at=tuple(sorted(marks)), step_s=step_s, save_s=visible, lag_s=lag, startup_s=around.startup,
+        evaluate_every=evaluation.every if evaluation else 0,
+        evaluate_s=evaluation.samples / workload.job.global_batch * _forward_s(plain, times) if evaluation else 0.0,
+    )  # fmt: skip
+
+
+def _forward_s(plain: Mapping[str, float], times: StepTimes) -> float:
+    """Seconds of the forward passes of one global batch: their share of what a step's passes take."""
+    ahead, back = float(times.forward[0, 1]), float((times.backward - times.recomputed)[0, 1])
+    return ahead / (ahead + back) * sum(plain.get(name, 0.0) for name in _PASSES)
+
+
+def _stage_ends(workload: TrainWorkload) -> list[int]:
+    """Steps after which each stage ends."""
+    ends = np.cumsum([stage.tokens for stage in workload.around.stages]) / workload.job.tokens_per_step
+    return [max(1, math.ceil(end - 1e-9)) for end in ends.tolist()]
+
+
+def _faults(workload: TrainWorkload, setting: Setting, feeding: Feeding | None) -> Faults:
+    faults = workload.around.faults
+    assert faults is not None
+    read = feeding.saving.read_s if feeding is not None and feeding.saving is not None else 0.0
+    return Faults(mtbf=_mtbf(workload, setting), restart=faults.restart + read, spares=faults.spares,
+                  repair=faults.repair)  # fmt: skip
+
+
+def _mtbf(workload: TrainWorkload, setting: Setting) -> float:
+    assert workload.around.faults is not None
+    return float(cluster_mtbf(workload.around.faults.node_mtbf, setting.nodes))
+
+
+def _write_s(workload: TrainWorkload, saved: TrainCheckpoint, setting: Setting) -> float:
+    system, size = saved.store.over(setting.nodes), checkpoint_bytes(workload.job)
+    return write_time(system, size, setting.nodes * saved.node_bandwidth)
+
+
+def _interval(feeding: Feeding | None, plain: Mapping[str, float]) -> float | None:
+    if feeding is None or feeding.saving is None:
+        return None
+    return feeding.saving.every_steps * sum(plain.values())
+
+
+def _best(workload: TrainWorkload, setting: Setting) -> float | None:
+    saved = workload.checkpoint
+    if saved is None or workload.around.faults is None or saved.mode == "async":
+        return None
+    return float(daly_interval(_write_s(workload, saved, setting), _mtbf(workload, setting)))
+
+
+def _ledger(played: list[Played], plain: Mapping[str, float]) -> dict[str, float]:
+    """Mean seconds by cause; what steps take is dealt out in proportion to the parts of one."""
+    mean = {cause: float(np.mean([one.ledger[cause] for one in played])) for cause in played[0].ledger}
+    steps, step = mean.pop("steps"), sum(plain.values())
+    dealt = dict.fromkeys(("compute", "communication", "idle"), 0.0)
+    for name, seconds in plain.items():
+        dealt[_CAUSE.get(name, "idle")] += steps * seconds / step
+    order = ("checkpoint", "evaluation", "startup", "lost", "restart", "spares")
+    return dealt | {cause: mean[cause] for cause in order}
+
+
+def _stages(
+    workload: TrainWorkload, course: Course, played: list[Played], segments: np.ndarray, mtbf: float | None
+) -> tuple[StageEnd, ...]:
+    """When each stage ends, and what a failure in it undoes: half of what lies between two saved states."""
+    found, first = [], 0
+    for stage, step in zip(workload.around.stages, _stage_ends(workload), strict=True):
+        last = course.saved_at.index(step)
+        inside = segments[first : last + 1]
+        lost = 0.0 if mtbf is None else float(np.average(lost_per_failure(inside, mtbf), weights=inside))
+        end = float(np.mean([one.reached_s[last] for one in played]))
+        found.append(StageEnd(name=stage.name, end_s=end, lost_per_failure_s=lost))
+        first = last + 1
+    return tuple(found)
