@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from simulator.profiles.catalogue import load_catalogue
     from simulator.scenario import load_scenario
     from simulator.simulation.simulate import simulate
+    from simulator.study.compare import compare
+    from simulator.study.sweep import sweep
     from simulator.topology import build_cluster
     from simulator.workload.models.library import load_model
 
@@ -24,13 +26,24 @@ __version__ = "0.1.0"
 #: public name -> the module that holds it
 _PUBLIC: Final = {
     "build_cluster": "simulator.topology",
+    "compare": "simulator.study",
     "load_catalogue": "simulator.profiles.catalogue",
     "load_model": "simulator.workload.models.library",
     "load_scenario": "simulator.scenario",
     "simulate": "simulator.simulation",
+    "sweep": "simulator.study",
 }
 
-__all__ = ["__version__", "build_cluster", "load_catalogue", "load_model", "load_scenario", "simulate"]
+__all__ = [
+    "__version__",
+    "build_cluster",
+    "compare",
+    "load_catalogue",
+    "load_model",
+    "load_scenario",
+    "simulate",
+    "sweep",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,7 @@ def answer_for(file: Path, overrides: list[str], workload: str | None, *, resume
     from simulator.foundation.errors import InputError
     from simulator.scenario import load_scenario
     from simulator.simulation import chosen_workload
+    from simulator.simulation.inputs import inputs_of
 
     scenario = load_scenario(file, overrides)
     chosen = chosen_workload(scenario, workload)
@@ -69,4 +70,4 @@ def answer_for(file: Path, overrides: list[str], workload: str | None, *, resume
         raise InputError(f"--resume keeps the state of a service; {chosen.id!r} is of another kind. Leave it out.")
     options = {} if resume is None else {"resume": resume}
     found: Answer = importlib.import_module(ANSWERS[type(chosen).__name__]).answer(scenario, chosen, **options)
-    return found
+    return replace(found, facts={**found.facts, "inputs": inputs_of(scenario)})

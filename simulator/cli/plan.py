@@ -101,11 +101,18 @@ def _bar(pieces: Iterable[PlanTable], total: int) -> Iterable[PlanTable]:
     return output.progress(pieces, label="pricing plans", total=total)
 
 
+def _facts(found: Recommendation) -> dict[str, Any]:
+    from simulator.planner.report import sentences
+    from simulator.simulation.inputs import inputs_of
+
+    return {**found.facts(), "explanation": sentences(found), "inputs": inputs_of(found.scenario)}
+
+
 def _show(found: Recommendation, *, as_json: bool, as_csv: bool) -> None:
     from simulator.planner.report import COLUMNS, SHOWN, rows, sentences, shown
 
     if as_json:
-        output.json_document({**found.facts(), "explanation": sentences(found)})
+        output.json_document(_facts(found))
         return
     if as_csv:
         output.csv(COLUMNS, rows(found))
@@ -124,11 +131,11 @@ def _write(found: Recommendation, folder: Path) -> None:
     from simulator.cli.run_train import draw
     from simulator.foundation.files import canonical_json, write_atomic
     from simulator.planner.golden import golden_text
-    from simulator.planner.report import COLUMNS, candidate, rows, sentences
+    from simulator.planner.report import COLUMNS, candidate, rows
     from simulator.results.plan_plots import plot_candidates, plot_front
     from simulator.results.style import save
 
-    document = output.envelope({**found.facts(), "explanation": sentences(found)})
+    document = output.envelope(_facts(found))
     written = [
         write_atomic(folder / "plan.json", canonical_json(document)),
         write_atomic(folder / "plan.csv", output.csv_text(COLUMNS, rows(found))),

@@ -63,18 +63,7 @@ def _played(scenario: Scenario, workload: Any, resume: Path | None) -> tuple[Ser
 
 def draw(result: ServingResult, folder: Path) -> list[Path]:
     """Write the pictures and one row per request (Parquet where pyarrow is installed, else CSV)."""
-    import importlib.util
-    import io
-
-    from simulator.foundation.files import write_atomic
+    from simulator.results.parquet import write_table
     from simulator.results.serving_plots import save_all
 
-    written = save_all(result, folder)
-    frame = result.requests_frame()
-    if importlib.util.find_spec("pyarrow") is not None:
-        buffer = io.BytesIO()
-        frame.to_parquet(buffer, index=False)
-        written.append(write_atomic(folder / "requests.parquet", buffer.getvalue()))
-    else:
-        written.append(write_atomic(folder / "requests.csv", frame.to_csv(index=False)))
-    return written
+    return [*save_all(result, folder), write_table(result.requests_frame(), folder / "requests")]
