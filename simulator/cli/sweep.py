@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from simulator.cli import options, output
 from simulator.cli.run import Workload
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _SHOWN = 6  # figures of the printed table; files hold all
 
@@ -55,6 +52,7 @@ def command(
     from simulator.scenario import load_scenario
     from simulator.study.figures import headline_of
     from simulator.study.points import read_vary
+    from simulator.study.rows import records_of, rows_of
     from simulator.study.sweep import sweep
 
     over: dict[str, Any] = {}
@@ -69,9 +67,11 @@ def command(
     if out is not None:
         _write(frame, list(over), chosen, out)
     if as_json:
-        output.json_document({"scenario": question.name, "scenario_sha256": question.sha256, "points": _records(frame)})
+        output.json_document(
+            {"scenario": question.name, "scenario_sha256": question.sha256, "points": records_of(frame)}
+        )
     elif as_csv:
-        output.csv(list(frame.columns), _rows(frame))
+        output.csv(list(frame.columns), rows_of(frame))
     else:
         _show(frame, list(over), chosen)
 
@@ -80,34 +80,28 @@ def _bar(answers: Iterable[Any], total: int) -> Iterable[Any]:
     return output.progress(answers, label="answering points", total=total)
 
 
-def _rows(frame: pd.DataFrame) -> list[list[Any]]:
-    return [[None if value != value else value for value in row] for row in frame.itertuples(index=False, name=None)]
-
-
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return [dict(zip(frame.columns, row, strict=True)) for row in _rows(frame)]
-
-
-def _show(frame: pd.DataFrame, keys: list[str], metric: str) -> None:
+def _show(frame: Any, keys: list[str], metric: str) -> None:
     from simulator.cli.readable import readable
+    from simulator.study.rows import rows_of
 
     fixed = ["point", *keys, "status"]
     figures = [name for name in frame.columns if name not in (*fixed, "reason")]
     leading = [metric] if metric in figures else []
     chosen = [*leading, *[name for name in figures if name != metric][: _SHOWN - len(leading)]]
     short = frame[[*fixed, *chosen]]
-    output.table(*readable(list(short.columns), _rows(short)), title=f"{len(frame)} points")
+    output.table(*readable(list(short.columns), rows_of(short)), title=f"{len(frame)} points")
     for number, reason in frame.loc[frame["status"] != "ok", ["point", "reason"]].itertuples(index=False, name=None):
         output.line(f"point {number}: {reason}")
 
 
-def _write(frame: pd.DataFrame, keys: list[str], metric: str, folder: Path) -> None:
+def _write(frame: Any, keys: list[str], metric: str, folder: Path) -> None:
     from simulator.foundation.files import write_atomic
     from simulator.results.parquet import write_table
     from simulator.results.style import save
+    from simulator.study.rows import rows_of
     from simulator.study.sweep_plot import plot_sweep
 
-    written = [write_atomic(folder / "sweep.csv", output.csv_text(list(frame.columns), _rows(frame)))]
+    written = [write_atomic(folder / "sweep.csv", output.csv_text(list(frame.columns), rows_of(frame)))]
     if (table := write_table(frame, folder / "sweep")) not in written:
         written.append(table)
     if metric in frame.columns:

@@ -14,7 +14,7 @@ from simulator.foundation.files import read_text
 #: the answer inside a folder that ``--out`` wrote, the first that is there
 ANSWERS: Final = ("result.json", "plan.json")
 
-_MOST: Final = 256 * 2**20  # bytes
+_MOST: Final = 2**28  # bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,49 @@
+"""``rackcast compare``: the figures of answers side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simulator.cli import options, output
+
+Answers = Annotated[
+    list[Path],
+    typer.Argument(metavar="RUN...", help="Folders that --out wrote, or files that --json wrote.", show_default=False),
+]
+
+
+def command(runs: Answers, as_json: options.Json = False, as_csv: options.Csv = False) -> None:
+    """Show the figures of two answers or more, and the change of the last against the first.
+
+    example: rackcast compare out/before out/after
+    """
+    from simulator.study.bundles import read_bundle
+    from simulator.study.compare import compare
+    from simulator.study.rows import records_of, rows_of
+
+    bundles = [read_bundle(path) for path in runs]
+    names = [str(path) for path in runs]
+    frame = compare(*bundles, names=names)
+    rows = rows_of(frame)
+    if as_json:
+        output.json_document({"figures": records_of(frame)})
+    elif as_csv:
+        output.csv(list(frame.columns), rows)
+    else:
+        show(list(frame.columns), rows)
+
+
+def show(columns: list[str], rows: list[list[object]], *, title: str = "") -> None:
+    """Print a table of figures by name: values with units, the change as a share."""
+    from simulator.cli.readable import cell
+
+    count = len(columns) - 3
+    shown = []
+    for row in rows:
+        name, values, change, share = str(row[0]), row[1 : 1 + count], row[-2], row[-1]
+        told = None if share is None else f"{share:+.1%}"
+        shown.append([name, *(cell(name, value) for value in values), cell(name, change), told])
+    output.table([*columns[:-1], "change %"], shown, title=title)

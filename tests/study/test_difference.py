@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simulator import compare, load_scenario, simulate
+from simulator.foundation.errors import InputError
+from simulator.foundation.files import canonical_json
+from simulator.foundation.shipped import shipped
+from simulator.simulation.inputs import inputs_of
+from simulator.study.bundles import Bundle, read_bundle
+from simulator.study.difference import difference, flat
+
+FILE = shipped("scenarios") / "gpt3-175b-megatron.yaml"
+FAST = ("run.fidelity=estimate",)
+
+
+def bundle(*overrides: str, version: str = "0.1.0") -> Bundle:
+    scenario = load_scenario(FILE, [*FAST, *overrides])
+    facts = {**simulate(scenario).facts(), "inputs": inputs_of(scenario), "tool_version": version}
+    return Bundle(name="x", facts=json.loads(canonical_json(facts)))
+
+
+def test_the_same_question_twice_differs_in_nothing():
+    found = difference(bundle(), bundle())
+    assert found.same
+    assert found.causes == found.unknown == ()
+
+
+def test_the_key_that_changed_is_the_cause():
+    found = difference(bundle(), bundle("workloads[0].batch.global=3072"))
+    assert [(one.name, one.a, one.b) for one in found.causes] == [("workloads[0].batch.global", 1536, 3072)]
+    assert "step_time_s" in {one.name for one in found.figures}
+
+
+def test_another_machine_is_told_by_key_and_by_part():
+    found = difference(bundle(), bundle("cluster.nodes[0].profile=dgx-h100"))
+    names = {one.name for one in found.causes}
+    assert {"cluster.nodes[0].profile", "node dgx-h100"} <= names
+    assert any(name.startswith("device nvidia-h100") for name in names)
+
+
+def test_another_version_and_another_content_of_a_part_are_causes():
+    before, after = bundle(), bundle(version="0.2.0")
+    after.facts["inputs"]["parts"]["model gpt3-175b"] = "another"
+    assert [one.name for one in difference(before, after).causes] == ["version", "model gpt3-175b"]
+
+
+def test_an_answer_without_its_question_says_so():
+    old = bundle()
+    del old.facts["inputs"]
+    assert "does not say what it was asked" in difference(old, bundle()).unknown[0]
+
+
+@given(
+    st.recursive(
+        st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text("ab", min_size=1), inner)
+    )
+)
+def test_flat_keeps_every_leaf(value):
+    def leaves(inner):
+        if isinstance(inner, dict):
+            return [leaf for one in inner.values() for leaf in leaves(one)]
+        return [leaf for one in inner for leaf in leaves(one)] if isinstance(inner, list) else [inner]
+
+    assert list(flat(value).values()) == leaves(value)
+
+
+def test_compare_says_the_change_of_every_figure():
+    one, two = (
+        simulate(load_scenario(FILE, FAST)),
+        simulate(load_scenario(FILE, [*FAST, "workloads[0].batch.global=3072"])),
+    )
+    frame = compare(one, two).set_index("metric")
+    assert frame.loc["step_time_s", "change"] == two.step_time - one.step_time
+    assert frame.loc["step_time_s", "change_fraction"] == pytest.approx(two.step_time / one.step_time - 1)
+    with pytest.raises(InputError, match="two answers"):
+        compare(one)
+    with pytest.raises(InputError, match="no figure in common"):
+        compare(one, {"ttft_s": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("text", "told"), [("{", "is no JSON"), ("[]", "no answer of rackcast"), ("{}", "no answer of rackcast")]
+)
+def test_a_file_that_is_no_answer_is_named(tmp_path, text, told):
+    (tmp_path / "result.json").write_text(text)
+    with pytest.raises(InputError, match=told):
+        read_bundle(tmp_path)
+
+
+def test_a_folder_without_an_answer_is_named(tmp_path):
+    with pytest.raises(InputError, match="holds neither"):
+        read_bundle(tmp_path)
