@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from simulator.scenario import Scenario
 
 _EVERY_S: Final = 30.0  # seconds of work that are lost if the machine goes down
+_SHARE: Final = 0.05  # of the time may go into writing
 
 
 @contextmanager
 def keeping(path: Path, scenario: Scenario, workload: Any) -> Iterator[Kept]:
     """Keep a run's state in ``path`` every half minute and at the first interrupt; drop it when the run is complete.
 
-    The clock decides when the state is written, never what is in the result.
+    Where writing takes long, it is written less often. The clock decides when the state is written, never what is in the result.
     """
     from simulator import __version__
     from simulator.engine.serving.service import Kept
@@ -30,16 +31,20 @@ def keeping(path: Path, scenario: Scenario, workload: Any) -> Iterator[Kept]:
     if path.exists():
         output.note(f"going on from {path}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    interrupted, last, saved_for_good = False, time.monotonic(), False
+    interrupted, saved_for_good, asked = False, False, time.monotonic()
+    next_at = asked + _EVERY_S
 
     def due() -> bool:
-        nonlocal last, saved_for_good
+        """Say whether to save now; the first question after a save tells how long that took."""
+        nonlocal saved_for_good, asked, next_at
         if saved_for_good:
             raise KeyboardInterrupt
-        if not interrupted and time.monotonic() - last < _EVERY_S:
-            return False
-        last, saved_for_good = time.monotonic(), interrupted
-        return True
+        now = time.monotonic()
+        if asked >= next_at:
+            next_at = now + max(_EVERY_S, (now - asked) / _SHARE)
+        asked = now
+        saved_for_good = interrupted
+        return interrupted or now >= next_at
 
     def stop(number: int, frame: Any) -> None:
         nonlocal interrupted

@@ -25,6 +25,19 @@ ArrivalProcess = Callable[..., Floats]
 arrival_processes: Final[Registry[ArrivalProcess]] = Registry("arrival process")
 
 
+#: requests of one run at the most: about 300 B each, all told
+MOST_REQUESTS: Final = 80_000_000
+
+
+def refuse_too_many(expected: float) -> None:
+    """Raise :class:`InputError` where more requests are to be drawn than a machine can hold."""
+    if expected > MOST_REQUESTS:
+        raise InputError(
+            f"about {expected:.3g} requests would be drawn; one run holds at most {MOST_REQUESTS:.3g}. "
+            "Lower the rate or speed, or shorten the traffic."
+        )
+
+
 def arrivals(name: str, *, rate: float, seconds: float, generator: np.random.Generator, **options: float) -> Floats:
     """Return the arrivals of a registered process.
 
@@ -35,6 +48,7 @@ def arrivals(name: str, *, rate: float, seconds: float, generator: np.random.Gen
     process = arrival_processes[name]
     if not (rate > 0 and seconds > 0 and np.isfinite(rate * seconds)):
         raise InputError(f"a rate of {rate:g} /s over {seconds:g} s is no workload; both must be above 0.")
+    refuse_too_many(rate * seconds)
     known = _OPTIONS.get(name, {})
     for option in options:
         if option not in known:

@@ -26,7 +26,7 @@ import numpy as np
 from simulator.foundation.errors import InputError, Place
 from simulator.foundation.registry import Registry
 from simulator.foundation.units import MILLI
-from simulator.workload.arrivals import gamma
+from simulator.workload.arrivals import gamma, refuse_too_many
 from simulator.workload.requests import Chains, Requests
 
 TraceReader = Callable[..., Requests]
@@ -210,12 +210,14 @@ def read_servegen(
 ) -> Requests:
     """Draw requests from ServeGen's clients: gamma gaps of each window's rate and CV, lengths from its histograms."""
     horizon = math.inf if seconds is None else seconds
-    parts = [
-        (*_draw(value, window, scale, generator, path, line), client)
+    asked = [
+        (client, line, value, window)
         for client, (line, value) in enumerate(_objects(path))
         for window in _windows(value, path, line)
         if window[0] < horizon
     ]
+    refuse_too_many(scale * sum(window[1] * window[2] for _, _, _, window in asked))
+    parts = [(*_draw(value, window, scale, generator, path, line), client) for client, line, value, window in asked]
     arrival = np.concatenate([part[0] for part in parts]) if parts else np.zeros(0)
     keep = arrival < horizon
     if not keep.any():

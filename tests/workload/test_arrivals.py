@@ -63,3 +63,8 @@ def test_what_cannot_be_drawn_is_refused_with_the_mend() -> None:
         arrivals("poisson", rate=0, seconds=1, generator=generator)
     with pytest.raises(InputError, match=r"no option 'cvv'\. Known: cv"):
         arrivals("gamma", rate=1, seconds=1, generator=generator, cvv=2)
+
+
+def test_more_than_a_machine_holds_is_refused_before_it_is_drawn() -> None:
+    with pytest.raises(InputError, match="Lower the rate or speed"):
+        arrivals("poisson", rate=1e6, seconds=1e6, generator=np.random.default_rng(0))

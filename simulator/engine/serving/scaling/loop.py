@@ -14,7 +14,7 @@ import numpy as np
 from simulator.engine.serving.fleet import layout as at
 from simulator.engine.serving.fleet.run import FleetRun
 from simulator.engine.serving.scaling.outside import ANY, Act, FleetEvent, unfold
-from simulator.engine.serving.scaling.policies import Memory, Seen, autoscalers, options_of
+from simulator.engine.serving.scaling.policies import BY_ATTAINMENT, Memory, Seen, autoscalers, options_of
 from simulator.foundation.errors import InputError
 
 
@@ -103,7 +103,7 @@ class ScaledRun:
             self.run.advance(self.now_s, progress=progress)
             self._become_ready(self.now_s)
             self._outside(self.now_s)
-            self._look(self.now_s, attainment(self.run))
+            self._look(self.now_s, attainment(self.run) if self.scaling.policy in BY_ATTAINMENT else 1.0)
             if after_look is not None:
                 after_look(self)
         return self.timeline
@@ -246,8 +246,8 @@ class ScaledRun:
     def _look(self, now: float, attainment: float) -> None:
         rows, open_ = self.run.fleet.replicas, self._open()
         self._release()
-        seats = sum(int(self.run.fleet.engines[rows[r, at.CLASS], at.MAX_SEQS]) for r in open_)
-        blocks = sum(int(self.run.fleet.engines[rows[r, at.CLASS], at.BLOCKS]) for r in open_)
+        engines = self.run.fleet.engines[rows[open_, at.CLASS]]
+        seats, blocks = int(engines[:, at.MAX_SEQS].sum()), int(engines[:, at.BLOCKS].sum())
         held = int(self.run.fleet.world[at.INFLIGHT] - rows[:, at.OUTSTANDING].sum()) + self._held()
         seen = Seen(
             now_s=now,
@@ -280,9 +280,8 @@ class ScaledRun:
     def _release(self) -> None:
         """Stop paying for closed replicas that have nothing left."""
         rows = self.run.fleet.replicas
-        for r in sorted(self._paid):
-            if not rows[r, at.OPEN] and r not in self._ready_at and rows[r, at.OUTSTANDING] == 0:
-                self._paid.discard(r)
+        idle = np.flatnonzero((rows[:, at.OPEN] == 0) & (rows[:, at.OUTSTANDING] == 0)).tolist()
+        self._paid.difference_update(r for r in idle if r not in self._ready_at)
 
     def _scale_to(self, wanted: int, have: int, now: float) -> None:
         while wanted > have:

@@ -44,6 +44,9 @@ class Memory:
 Policy = Callable[[Seen, Memory, Mapping[str, float]], int]
 autoscalers: Final[Registry[Policy]] = Registry("autoscaler")
 
+#: autoscalers that look at how many requests met their limits, which costs a pass over all requests
+BY_ATTAINMENT: Final = frozenset({"slo"})
+
 #: options of each autoscaler and their defaults
 OPTIONS: Final[dict[str, dict[str, float]]] = {
     "fixed": {},
