@@ -48,7 +48,8 @@ def command(
 ) -> None:
     """Recommend how to train or serve: every plan is priced, the best are simulated.
 
-    Training: parallelism, micro-batch and memory savers. Service: machines, their number, layout, format and batch
+    Training: parallelism, micro-batch and memory savers; with plan.choices.nodes or count also the cheapest or fastest
+    cluster inside slo.finish and slo.cost. Service: machines, their number, layout, format and batch
     limits at least cost (or energy) inside its limits.
 
     With --out: plan.json, plan.csv, golden.yaml (for --expect), and pictures: step timeline, layout map, where the step
@@ -59,6 +60,7 @@ def command(
     from simulator.foundation.errors import Infeasible
     from simulator.planner.golden import check_golden, check_infeasible, load_golden
     from simulator.planner.recommendation import recommend
+    from simulator.planner.training_cluster import asks_for_a_cluster
     from simulator.scenario import load_scenario
     from simulator.scenario.serve import ServeWorkload
     from simulator.simulation import chosen_workload
@@ -67,6 +69,9 @@ def command(
     question = load_scenario(scenario, overrides or [])
     if isinstance(chosen_workload(question, workload), ServeWorkload):
         _serve(question, objective, confirm, top, workload, expected, out, as_json=as_json, as_csv=as_csv)
+        return
+    if asks_for_a_cluster(question):
+        _cluster(question, objective, confirm, top, workload, expected, out, as_json=as_json, as_csv=as_csv)
         return
     try:
         found = recommend(question, objective=objective, confirm=confirm, top=top, workload=workload, watch=_bar)
@@ -92,6 +97,22 @@ def _serve(
     if expected is not None or confirm is not None:
         raise InputError("--expect and --confirm are for training plans; a service's runs are plan.simulations.")
     found = recommend_service(question, objective=objective, top=top, workload=workload)
+    if out is not None:
+        write(found, out)
+    show(found, as_json=as_json, as_csv=as_csv)
+
+
+def _cluster(
+    question: Scenario, objective: str | None, confirm: int | None, top: int | None, workload: str | None,
+    expected: GoldenFile | None, out: Path | None, *, as_json: bool, as_csv: bool,
+) -> None:  # fmt: skip
+    from simulator.cli.plan_cluster import show, write
+    from simulator.foundation.errors import InputError
+    from simulator.planner.training_cluster import recommend_cluster
+
+    if expected is not None:
+        raise InputError("--expect holds a layout on a given cluster; leave nodes and count out of plan.choices.")
+    found = recommend_cluster(question, objective=objective, confirm=confirm, top=top, workload=workload)
     if out is not None:
         write(found, out)
     show(found, as_json=as_json, as_csv=as_csv)

@@ -4,8 +4,8 @@ What keeps the limits: on each draw of the traffic the wanted share of requests 
 interval in which the share of another draw falls with 95 % (Student's t over the draws). All deployments meet the same
 draws (common random numbers), and one that fails on a draw is not played on the next.
 
-The search takes for granted that a draw which fewer nodes of one deployment keep, more nodes keep too. The interval over
-draws need not follow: more nodes may spread the draws further apart, so fewer are tried after it fails.
+The search takes for granted that a draw which fewer nodes of one deployment keep, more nodes keep too. The interval
+over draws need not follow: more nodes may spread the draws further apart, so fewer are tried after it fails.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The space of deployments: machines, layouts, formats and batch limits of one service.
 
-A *machine* is a kind of node that can be had, at a price. A *deployment* is a machine and how its replicas are set; how
+A *deployment* is a machine and how its replicas are set; how
 many nodes of it are taken is found by the search. Every node is filled with replicas; a replica stays within one node.
 """
 
@@ -11,48 +11,17 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Final
 
-from simulator.costs.rent import power_w, rent_usd_per_s
 from simulator.costs.serving.layers import Layout
 from simulator.costs.serving.numerics import FORMATS
-from simulator.foundation.errors import InputError, UnknownName
-from simulator.foundation.units import HOUR
-from simulator.profiles.device import Device
-from simulator.profiles.node import Node
+from simulator.foundation.errors import UnknownName
+from simulator.planner.machines import Machine
 from simulator.scenario import Scenario
-from simulator.scenario.hardware import NodeGroup
 from simulator.scenario.serve import ServeWorkload
 from simulator.topology import Fabric, build_cluster
 
-#: nodes tried of a machine of the catalogue, unless ``plan.choices.count`` says how many
-MOST_NODES: Final = 64
 #: batch limits tried where they are not chosen: powers of two around the engines' own (256 sequences, 8192 tokens)
 SEQUENCES: Final = (16, 32, 64, 128, 256)
 TOKENS: Final = (512, 2048, 8192)
-
-#: what one node costs, by objective
-UNITS: Final = {"cost": "USD/h", "energy": "W"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Machine:
-    """A kind of node that may be taken; ``price`` of one in the objective's unit, ``counts`` ascending.
-
-    Two machines of one name are two offers, so machines are equal only if they are the same.
-    """
-
-    group: NodeGroup
-    price: float
-    counts: tuple[int, ...]
-
-    @property
-    def node(self) -> Node:
-        """The hardware."""
-        return self.group.node
-
-    @property
-    def device(self) -> Device:
-        """What computes in it."""
-        return self.group.device
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,60 +60,6 @@ class Deployment:
         group = replace(self.machine.group, count=nodes)
         cluster = build_cluster(nodes=[(group.node, group.device, 1)], fabric=Fabric(), links=asked.catalogue.links)
         return replace(asked, groups=(group,), cluster=cluster)
-
-
-def machines_of(scenario: Scenario, objective: str) -> tuple[Machine, ...]:
-    """Return what may be taken: ``plan.choices.nodes``, or the machines of the cluster, as many as it has of each.
-
-    Raises:
-        UnknownName: a node that the catalogue does not carry.
-        InputError: a node without devices, or whose price or power nobody gives.
-    """
-    chosen = scenario.plan.choices
-    counts = tuple(sorted({int(count) for count in chosen.get("count", ())}))
-    owned: dict[str, NodeGroup] = {}
-    for group in scenario.groups:
-        held = owned.get(group.node.name)
-        owned[group.node.name] = group if held is None else replace(held, count=held.count + group.count)
-    if "nodes" not in chosen:
-        return tuple(
-            Machine(group=group, price=_price(scenario, group, objective),
-                    counts=counts or tuple(range(1, group.count + 1)))
-            for group in owned.values()
-        )  # fmt: skip
-    groups = []
-    for name in dict.fromkeys(str(name) for name in chosen["nodes"]):
-        node = scenario.catalogue.nodes[name]
-        if node.device is None or not node.device_count:
-            raise InputError(f"plan.choices.nodes: {node.name} holds no device that computes; name another node.")
-        device = scenario.catalogue.devices[node.device]
-        bought = NodeGroup(node=node, device=device, count=1, site="site", price_kind=None, usd_per_s=None)
-        groups.append(owned.get(node.name, bought))
-    return tuple(
-        Machine(group=group, price=_price(scenario, group, objective),
-                counts=counts or tuple(range(1, MOST_NODES + 1)))
-        for group in groups
-    )  # fmt: skip
-
-
-def _price(scenario: Scenario, group: NodeGroup, objective: str) -> float:
-    """Return what one node costs: USD/h of rent, or W at full load."""
-    name, wishes = group.node.name, scenario.prices
-    if objective == "energy":
-        power = power_w(group.node, group.device)
-        if power is None:
-            raise InputError(f"what {name} draws is not known; give the node or its device a power in your own file.")
-        return power
-    rent = group.usd_per_s
-    if rent is None:
-        rent = rent_usd_per_s(scenario.catalogue, group.node, group.price_kind or wishes.kind,
-                              provider=wishes.provider, region=wishes.region)  # fmt: skip
-    if rent is None:
-        raise InputError(
-            f"what {name} costs is not known; list it under cluster.nodes with price.rate, as in '12 USD/h', or leave "
-            "it out of plan.choices.nodes."
-        )
-    return rent * HOUR
 
 
 def deployments_of(workload: ServeWorkload, machine: Machine, choices: Mapping[str, Any]) -> Iterator[Deployment]:

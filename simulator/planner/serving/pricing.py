@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from simulator.foundation.errors import Infeasible, InputError
 from simulator.foundation.randomness import Streams
-from simulator.planner.serving.deployments import Deployment, Machine, deployments_of, machines_of
+from simulator.planner.machines import Machine, machines_of
+from simulator.planner.serving.deployments import Deployment, deployments_of
 from simulator.planner.serving.least_work import Demand, demand_of, impossible, least_replicas
 from simulator.planner.serving.steady import Steady, nodes_for, steady_of
 from simulator.scenario import Scenario

@@ -10,8 +10,8 @@ import numpy as np
 
 from simulator.foundation.errors import Infeasible, InputError
 from simulator.foundation.units import KILO
+from simulator.planner.machines import UNITS
 from simulator.planner.serving.cheapest import Trial, Trials, cheapest, first_that_keeps, fresh_draw
-from simulator.planner.serving.deployments import UNITS
 from simulator.planner.serving.pricing import (
     REASONS,
     PricedDeployment,

@@ -1,0 +1,182 @@
+"""The cheapest or fastest cluster for a training run: each kind and number of machines with its own best layout.
+
+Every cluster is priced by the closed form of its fastest layout; those that none beats in both time and money are the
+front. The best that keeps the limits is then planned as on a given cluster, with its best layouts played; if the played
+figures break a limit, the next best takes its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from simulator.foundation.errors import Infeasible, InputError
+from simulator.foundation.units import HOUR, show
+from simulator.planner.machines import Machine, machines_of
+from simulator.planner.objectives import objectives
+from simulator.planner.question import question_of
+from simulator.planner.recommendation import Recommendation, recommend
+from simulator.planner.search import search
+from simulator.scenario import Scenario
+from simulator.scenario.train import TrainWorkload
+from simulator.scenario.wishes import Slo
+from simulator.simulation import chosen_workload
+from simulator.topology import build_cluster
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A cluster and what the run takes on it: seconds and USD, by the estimate of its fastest layout."""
+
+    machine: Machine
+    nodes: int
+    seconds: float
+    usd: float
+
+    def keeps(self, slo: Slo) -> bool:
+        """Return whether the run ends in time and within the budget."""
+        return _within(self.seconds, slo.finish_s) and _within(self.usd, slo.cost_usd)
+
+    def facts(self) -> dict[str, Any]:
+        """Return the offer as plain data."""
+        return {"node": self.machine.node.name, "nodes": self.nodes,
+                "devices": self.nodes * self.machine.node.device_count, "time_to_train_s": self.seconds, "cost_usd": self.usd}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterPlan:
+    """Which cluster to take.
+
+    Attributes:
+        plan: the chosen cluster with its layout, as recommended on it.
+        front: offers that none beats in both time and money, fastest first.
+        offers: every cluster on which the run fits.
+        refused: clusters on which it does not, with the reason.
+    """
+
+    objective: str
+    chosen: Offer
+    plan: Recommendation
+    front: tuple[Offer, ...]
+    offers: tuple[Offer, ...]
+    refused: tuple[tuple[str, str], ...]
+
+    def facts(self) -> dict[str, Any]:
+        """Return everything as plain data, for JSON."""
+        return {**self.plan.facts(), "cluster": self.chosen.facts(), "cluster_objective": self.objective,
+                "cluster_front": [one.facts() for one in self.front],
+                "clusters": [one.facts() for one in self.offers],
+                "clusters_refused": [{"cluster": name, "reason": reason} for name, reason in self.refused]}  # fmt: skip
+
+
+def asks_for_a_cluster(scenario: Scenario) -> bool:
+    """Return whether the choices leave the machines or their number open."""
+    return "nodes" in scenario.plan.choices or "count" in scenario.plan.choices
+
+
+def recommend_cluster(
+    scenario: Scenario,
+    *,
+    objective: str | None = None,
+    confirm: int | None = None,
+    top: int | None = None,
+    workload: str | None = None,
+) -> ClusterPlan:
+    """Return the cheapest (or fastest) cluster that trains within ``slo.finish`` and ``slo.cost``, and its layout.
+
+    Args:
+        objective: ``cost`` or ``time``; None for the scenario's, else cost under a deadline and time without.
+        confirm, top, workload: as of :func:`simulator.planner.recommendation.recommend`.
+
+    Raises:
+        InputError: an objective that clusters are not chosen by, no ``tokens``, or a machine without a price.
+        Infeasible: no cluster keeps the limits; with the least time and money that there are.
+    """
+    entry = chosen_workload(scenario, workload)
+    assert isinstance(entry, TrainWorkload), "the caller has looked at the kind"
+    limits = scenario.slo
+    name = objective or scenario.plan.objective or ("time" if limits.finish_s is None else "cost")
+    if name not in ("cost", "time"):
+        raise InputError(f"plan.objective: a cluster is chosen by cost or time, found {name!r}.")
+    if entry.steps is None:
+        raise InputError(f"the length of {entry.id!r} is not known; write tokens, as in 300e9.")
+    offers, refused = _offers(scenario, entry, entry.steps)
+    ranked = sorted(offers, key=lambda one: (one.usd, one.seconds) if name == "cost" else (one.seconds, one.usd))
+    for offer in (one for one in ranked if one.keeps(limits)):
+        plan = recommend(_on(scenario, offer.machine, offer.nodes), objective="time", confirm=confirm, top=top,
+                         workload=entry.id)  # fmt: skip
+        metrics = plan.result.metrics
+        played = replace(offer, seconds=metrics["time_to_train_s"], usd=metrics["cost_usd"])
+        if played.keeps(limits):
+            return ClusterPlan(objective=name, chosen=played, plan=plan, front=front_of(offers), offers=tuple(ranked),
+                               refused=refused)  # fmt: skip
+    raise _infeasible(limits, offers, refused)
+
+
+def _within(value: float, limit: float | None) -> bool:
+    return limit is None or value <= limit
+
+
+def _on(scenario: Scenario, machine: Machine, nodes: int) -> Scenario:
+    """Return the scenario on so many of one machine."""
+    group = replace(machine.group, count=nodes)
+    fabric = replace(scenario.cluster.fabric, sites=(), wan=())
+    cluster = build_cluster(nodes=[(group.node, group.device, nodes)], fabric=fabric, links=scenario.catalogue.links)
+    return replace(scenario, groups=(group,), cluster=cluster)
+
+
+def _offers(
+    scenario: Scenario, entry: TrainWorkload, steps: float
+) -> tuple[list[Offer], tuple[tuple[str, str], ...]]:  # fmt: skip
+    offers, refused = [], []
+    for machine in machines_of(scenario, "cost", doubling=True):
+        for nodes in machine.counts:
+            try:
+                question = question_of(_on(scenario, machine, nodes), entry.id)
+                best = search(question, objectives["time"], keep=1).best
+            except (InputError, Infeasible) as error:  # a figure that nobody gives, or a fabric that cannot be wired
+                refused.append((f"{nodes} x {machine.node.name}", str(error)))
+                continue
+            if not len(best):
+                refused.append((f"{nodes} x {machine.node.name}", "no layout fits"))
+                continue
+            seconds = steps * float(best.estimate.step[0])
+            offers.append(Offer(machine=machine, nodes=nodes, seconds=seconds,
+                                usd=seconds * nodes * machine.price / HOUR))  # fmt: skip
+    return offers, tuple(refused)
+
+
+def front_of(offers: list[Offer]) -> tuple[Offer, ...]:
+    """Return the offers that none beats in both time and money, fastest first."""
+    kept: list[Offer] = []
+    for one in sorted(offers, key=lambda one: (one.seconds, one.usd)):
+        if not kept or one.usd < kept[-1].usd:
+            kept.append(one)
+    return tuple(kept)
+
+
+def _infeasible(limits: Slo, offers: list[Offer], refused: tuple[tuple[str, str], ...]) -> Infeasible:
+    if not offers:
+        told = "; ".join(f"{name}: {reason}" for name, reason in refused[:5])
+        return Infeasible(f"the run fits on none of {len(refused)} clusters ({told}).", binding="machines",
+                          relaxation="more nodes in plan.choices.count, or machines with more memory")  # fmt: skip
+    fastest, cheapest = min(offers, key=lambda one: one.seconds), min(offers, key=lambda one: one.usd)
+    return Infeasible(
+        f"none of {len(offers)} clusters trains within the limits; the fastest ({fastest.nodes} x "
+        f"{fastest.machine.node.name}) takes {show(fastest.seconds, 'time')} and the cheapest ({cheapest.nodes} x "
+        f"{cheapest.machine.node.name}) {show(cheapest.usd, 'money')}.",
+        binding="time" if limits.finish_s is not None and fastest.seconds > limits.finish_s else "budget",
+        account={"fastest_s": fastest.seconds, "cheapest_usd": cheapest.usd},
+        relaxation=" or ".join(_relaxations(limits, offers)),
+    )
+
+
+def _relaxations(limits: Slo, offers: list[Offer]) -> Iterator[str]:
+    """Yield the least deadline within the budget, and the least budget within the deadline."""
+    if in_budget := [one for one in offers if _within(one.usd, limits.cost_usd)]:
+        best = min(in_budget, key=lambda one: one.seconds)
+        yield f"slo.finish {show(best.seconds, 'time')} ({best.nodes} x {best.machine.node.name})"
+    if in_time := [one for one in offers if _within(one.seconds, limits.finish_s)]:
+        best = min(in_time, key=lambda one: one.usd)
+        yield f"slo.cost {show(best.usd, 'money')} ({best.nodes} x {best.machine.node.name})"
