@@ -53,7 +53,7 @@ _DECIDES: Final = (
 )
 _PCIE: Final = 16 * GIGA
 _SPREAD: Final = 0.1  # lengths of a closed loop around their mean
-_ROUNDS: Final = 10  # requests of each user of a closed loop
+_ROUNDS: Final = 10  # requests of each user of a closed loop whose length is not printed
 _STEADY: Final = 4000  # requests of an open loop whose length is not printed
 _STAGE_USERS: Final = 45  # 9 system prompts x 5 users, each sending its history again
 
@@ -106,6 +106,8 @@ def replica_of(row: Mapping[str, str], catalogue: Catalogue) -> Replica:
         formats, experts = "bf16", "mxfp4"
     if row.get("engine") == "optimum-habana" and formats == "fp8":
         cache_format = "fp8"
+    if cache_format is None and _calibrated_cache(row):
+        cache_format = "fp8"
     engine = engine_of(row)
     tiers, fabrics = tiers_of(device, int(number(row, "n_accel", 1)))
     return Replica.of(
@@ -119,9 +121,28 @@ def replica_of(row: Mapping[str, str], catalogue: Catalogue) -> Replica:
     )
 
 
+def _calibrated_cache(row: Mapping[str, str]) -> bool:
+    """Return whether the checkpoint carries the scales of an 8-bit cache, which TensorRT-LLM then uses.
+
+    Those quantised with one scale per tensor do; those scaled by blocks, as their makers publish them, do not.
+    """
+    blocks = "fp8_block" in row.get("notes", "") or row["model_id"].startswith("deepseek")
+    return row.get("engine") == "tensorrt-llm" and row.get("precision") == "fp8" and not blocks
+
+
+def ranks_of(row: Mapping[str, str]) -> float:
+    """Return the ranks of a row: as counted, or as many as its experts are cut over where that is more.
+
+    Tables that count the tensor-parallel ranks of attention alone name the cut of the experts in their notes.
+    """
+    counted = number(row, "n_accel", 1) * number(row, "ranks_per_accel", 1)
+    notes = _notes(row)
+    return max(counted, float(int(notes.get("moe_tp", 1)) * int(notes.get("moe_ep", 1))))
+
+
 def layout_of(row: Mapping[str, str], model: Transformer) -> Layout:
     """Return the degrees of one replica; data-parallel attention where experts span more than tp."""
-    ranks = number(row, "n_accel", 1) * number(row, "ranks_per_accel", 1)
+    ranks = ranks_of(row)
     tp, pp = int(number(row, "tp", 1)), int(number(row, "pp", 1))
     dp, ep = int(number(row, "dp", 0) or max(1, ranks // (tp * pp))), int(number(row, "ep", 0) or 1)
     experts = model.experts is not None
@@ -132,8 +153,7 @@ def layout_of(row: Mapping[str, str], model: Transformer) -> Layout:
 
 def copies_of(row: Mapping[str, str], layout: Layout) -> int:
     """Return the replicas of a row."""
-    ranks = number(row, "n_accel", 1) * number(row, "ranks_per_accel", 1)
-    return max(1, int(ranks // layout.devices))
+    return max(1, int(ranks_of(row) // layout.devices))
 
 
 def static_value(row: Mapping[str, str], replica: Replica) -> float:
@@ -222,7 +242,7 @@ def requests_of(row: Mapping[str, str], copies: int) -> Requests:
         return _stage(row, prompt, output)
     n = int(number(row, "n_requests", 0)) or _STEADY
     if in_flight:
-        rounds = max(2, min(_ROUNDS, n // max(1, int(in_flight)))) if row.get("n_requests") else _ROUNDS
+        rounds = max(2, n // max(1, int(in_flight))) if row.get("n_requests") else _ROUNDS
         return _steady_loop(int(in_flight), rounds, prompt, output)
     gap = 0.0 if rate in ("", "inf") else 1 / float(rate)
     arrival = np.cumsum(Streams(0)["arrivals"].exponential(gap, n))

@@ -30,6 +30,9 @@ Floats = NDArray[np.float64]
 _ACTIVATION: Final = 2.0  # bytes
 #: share of their speed that products keep whose weights must be widened first
 _UNPACKED: Final = 0.8
+#: rows up to which products have matrix-vector kernels on the plain cores (llama.cpp's limit), and those cores' share
+_VECTOR_ROWS: Final = 8
+_VECTOR_SHARE: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +89,12 @@ def product_seconds(product: Product, tokens: Floats, replica: Replica, rate: Ra
     rows = visited / np.maximum(held, 1.0)
     apart = np.maximum(held, 1.0)
     useful = useful_share(rows, np.full_like(rows, product.n), product.k, apart, replica.device.compute_units)
-    arithmetic = replica.engine.speed * 2.0 * visited * product.k * product.n / (rate.peak * compute * useful)
+    reached = rate.peak * compute * useful
+    if not product.experts and replica.device.vector_fp32 is not None:  # grouped kernels have no such path
+        reached = np.where(
+            rows <= _VECTOR_ROWS, np.maximum(reached, replica.device.vector_fp32 * _VECTOR_SHARE), reached
+        )
+    arithmetic = replica.engine.speed * 2.0 * visited * product.k * product.n / reached
     moved = held * product.k * product.n * rate.weight_bytes + visited * (product.k + product.n) * _ACTIVATION
     memory = moved / (replica.bandwidth * stream)
     return e.product_s + join(arithmetic, memory, e.sharpness)
@@ -168,7 +176,7 @@ def launches(replica: Replica) -> int:
     """Return the kernels of one iteration: products, attentions, small ones, exchanges."""
     work = replica.cut()
     products = sum(product.count for product in work.products) + (work.head is not None)
-    return products + sum(part.count for part in work.attention) + work.kernels + work.exchanges + work.routed
+    return products + sum(part.count for part in work.attention) + work.launched + work.exchanges + work.routed
 
 
 def host_seconds(replica: Replica, *, prompts: bool) -> float:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from simulator.foundation.errors import InputError
 from simulator.workload.models.transformer import Transformer
 from simulator.workload.operators import Attention, Cut, Elementwise, ExpertGemm, Gemm, Region, Scan
-from simulator.workload.transformer_blocks import blocks, head_operators
+from simulator.workload.transformer_blocks import EXPERT_LAUNCHES, blocks, head_operators
+
+#: kernels around the products of a layer of experts, as engines fuse them: top-k, sort and, behind them, the sum;
+#: training launches ``EXPERT_LAUNCHES`` on each side, whose device time the fused ones keep
+_FUSED_ROUTING: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +67,8 @@ class DeviceWork:
     products: tuple[Product, ...]
     head: Product | None
     attention: tuple[AttentionPart, ...]
-    kernels: int  # small kernels
+    kernels: int  # small kernels, for the device
+    launched: int  # and those that its host launches
     moved: float  # numbers that they read and write per token
     exchanges: int  # all-reduces of [tokens, hidden] over tp
     routed: int  # exchanges of tokens with experts elsewhere: dispatch and combine count as two
@@ -74,7 +80,7 @@ def cut(model: Transformer, layout: Layout) -> DeviceWork:
     """Return the work of one device; heads that do not divide are repeated, as engines do with few key-value heads."""
     products: list[Product] = []
     attention: list[AttentionPart] = []
-    kernels, moved, exchanges, routed = 0, 0.0, 0, 0
+    kernels, launched, moved, exchanges, routed = 0, 0, 0.0, 0, 0
     for block in blocks(model):
         exchanges += block.count * block.tensor_collectives
         if block.routed:
@@ -88,9 +94,12 @@ def cut(model: Transformer, layout: Layout) -> DeviceWork:
                 attention.append(_attention(model, operator, block.count, layout.tp))
             elif isinstance(operator, Elementwise):
                 kernels += block.count * operator.kernels
+                fused = operator.kernels == EXPERT_LAUNCHES
+                launched += block.count * (_FUSED_ROUTING if fused else operator.kernels)
                 moved += block.count * operator.moved / (layout.tp if operator.region is Region.TENSOR else 1)
             elif isinstance(operator, Scan):
                 kernels += block.count
+                launched += block.count
                 moved += block.count * 4.0 * operator.inner / layout.tp
     heads = [_product(op, 1, layout.tp) for op in head_operators(model) if isinstance(op, Gemm)]
     return DeviceWork(
@@ -98,6 +107,7 @@ def cut(model: Transformer, layout: Layout) -> DeviceWork:
         head=heads[0] if heads else None,
         attention=tuple(attention),
         kernels=kernels,
+        launched=launched,
         moved=moved,
         exchanges=exchanges if layout.tp > 1 else 0,
         routed=routed if layout.ep > 1 and layout.dp_attention > 1 else 0,
