@@ -11,7 +11,8 @@ from simulator.foundation.errors import InputError
 from simulator.foundation.shipped import shipped
 from simulator.profiles.catalogue import load_catalogue
 from simulator.validation.inference import predict_inference_row
-from simulator.validation.inference_llm import run_key, run_of
+from simulator.validation.inference_llm import layout_of, ranks_of, replica_of, requests_of, run_key, run_of
+from simulator.workload.models.library import load_model
 
 BASE = {
     "model_id": "llama-3.1-8b",
@@ -75,6 +76,32 @@ def test_the_measured_replay_is_met_within_ten_per_cent() -> None:
     for ours, theirs in ((served.ttft, ttft), (served.tpot, tpot), (served.latency, latency)):
         assert ours.mean() == pytest.approx(theirs.mean(), rel=0.1)
         assert np.percentile(ours, 99) == pytest.approx(np.percentile(theirs, 99), rel=0.1)
+
+
+def test_experts_cut_over_more_ranks_than_are_counted_give_the_ranks_of_the_replica() -> None:
+    row = BASE | {"model_id": "qwen3-235b-a22b", "notes": "closed loop; moe_tp=2; moe_ep=2; batch=8"}
+    layout = layout_of(row, load_model("qwen3-235b-a22b"))  # type: ignore[arg-type]
+    assert ranks_of(row) == layout.devices == layout.dp_attention == 4
+    assert ranks_of(BASE | {"n_accel": "8"}) == 8
+
+
+def test_a_closed_loop_has_as_many_requests_as_its_row_prints() -> None:
+    row = BASE | {"kind_of_work": "llm-online", "concurrency_requests": "64", "n_requests": "3000"}
+    assert len(requests_of(row, 1).prompt) == 64 * (3000 // 64)
+
+
+@pytest.mark.parametrize(
+    ("changes", "bytes_"),
+    [
+        ({"notes": "gemm_quant=fp8"}, 1.0),
+        ({"notes": "gemm_quant=fp8_block"}, 2.0),
+        ({"engine": "vllm"}, 2.0),
+        ({"kv_precision": "fp16"}, 2.0),
+    ],
+)
+def test_checkpoints_scaled_by_tensor_bring_an_8_bit_cache(changes: dict[str, str], bytes_: float) -> None:
+    row = BASE | {"engine": "tensorrt-llm", "engine_version": "1.0", "precision": "fp8", "notes": ""} | changes
+    assert replica_of(row, load_catalogue()).numerics.cache_bytes == bytes_
 
 
 def test_a_model_that_generates_nothing_is_refused_by_its_name() -> None:

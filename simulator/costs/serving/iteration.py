@@ -28,6 +28,7 @@ from simulator.workload.models.transformer import Transformer
 Floats = NDArray[np.float64]
 
 _ACTIVATION: Final = 2.0  # bytes
+_STORED_BITS: Final = 16  # of an activation between products
 #: share of their speed that products keep whose weights must be widened first
 _UNPACKED: Final = 0.8
 #: rows up to which products have matrix-vector kernels on the plain cores (llama.cpp's limit), and those cores' share
@@ -100,6 +101,15 @@ def product_seconds(product: Product, tokens: Floats, replica: Replica, rate: Ra
     return e.product_s + join(arithmetic, memory, e.sharpness)
 
 
+def _cast(product: Product, tokens: Floats, replica: Replica, rate: Rate) -> Floats:
+    """Return seconds of the kernel that narrows a product's input to 8 bits or fewer, scaling it as it goes."""
+    if rate.bits >= _STORED_BITS:
+        return np.zeros_like(tokens)
+    e, engine = replica.kernels, replica.engine
+    moved = tokens * product.visits * product.k * (_ACTIVATION + rate.bits / BITS_PER_BYTE)
+    return engine.small * e.small_s + engine.traffic * moved / (replica.bandwidth * e.stream16)
+
+
 def dense_seconds(replica: Replica, tokens: Floats, *, sampled: Floats | None = None) -> Floats:
     """Return seconds of everything in an iteration but attention over the cache and between prompt tokens.
 
@@ -116,7 +126,7 @@ def dense_seconds(replica: Replica, tokens: Floats, *, sampled: Floats | None = 
     for product in work.products:
         rate = numerics.experts if product.experts else numerics.wide if product.name == "router" else numerics.weights
         m = tokens if product.experts else mine
-        total = total + product.count * product_seconds(product, m, replica, rate)
+        total = total + product.count * (product_seconds(product, m, replica, rate) + _cast(product, m, replica, rate))
     rows = np.minimum(mine, replica.engine.max_num_seqs / groups) if sampled is None else sampled
     if work.head is not None:
         total = total + product_seconds(work.head, rows, replica, numerics.wide)
@@ -173,9 +183,14 @@ def _core_seconds(replica: Replica, flop: float) -> float:
 
 
 def launches(replica: Replica) -> int:
-    """Return the kernels of one iteration: products, attentions, small ones, exchanges."""
-    work = replica.cut()
+    """Return the kernels of one iteration: products and the casts before them, attentions, small ones, exchanges."""
+    work, numerics = replica.cut(), replica.numerics
     products = sum(product.count for product in work.products) + (work.head is not None)
+    products += sum(
+        product.count
+        for product in work.products
+        if product.name != "router" and (numerics.experts if product.experts else numerics.weights).bits < _STORED_BITS
+    )
     return products + sum(part.count for part in work.attention) + work.launched + work.exchanges + work.routed
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from simulator.costs.serving.capacity import memory_of, token_bytes, weight_bytes
 from simulator.costs.serving.forward import Runner, activation_bytes, forward_seconds
-from simulator.costs.serving.iteration import Replica, context_seconds, dense_seconds, pair_seconds
+from simulator.costs.serving.iteration import Replica, context_seconds, dense_seconds, launches, pair_seconds
 from simulator.costs.serving.layers import Layout
 from simulator.costs.serving.numerics import Numerics, rate_of
 from simulator.costs.serving.static_batch import decode_seconds, generation_seconds, prompt_seconds
@@ -39,6 +39,25 @@ def test_more_tokens_never_take_less_time(name: str) -> None:
 def test_a_decode_iteration_takes_at_least_the_time_to_read_the_weights() -> None:
     r = replica()
     assert decode_seconds(r, 1, 10) > weight_bytes(r) * 0.8 / r.bandwidth
+
+
+@pytest.mark.parametrize("device", ["apple-m2-pro", "nvidia-rtx-3090-24gb", "nvidia-h100-sxm5-80gb"])
+def test_one_token_is_bound_by_its_weights_not_by_half_empty_tiles(device: str) -> None:
+    r = replica(device=device, weights="q4", engine="llama.cpp")
+    assert decode_seconds(r, 1, 10) < 2.5 * weight_bytes(r) / r.bandwidth
+
+
+def test_products_of_fewer_bits_first_cast_what_they_read() -> None:
+    wide, narrow = replica(engine="trtllm"), replica(engine="trtllm", weights="fp8")
+    products = sum(product.count for product in wide.cut().products)
+    assert launches(narrow) == launches(wide) + products
+
+
+def test_routing_is_launched_in_fewer_kernels_than_the_steps_it_consists_of() -> None:
+    work = replica(model="mixtral-8x7b", tp=2).cut()
+    dense = replica().cut()
+    assert work.launched < work.kernels
+    assert dense.launched == dense.kernels
 
 
 def test_a_prompt_takes_at_least_its_arithmetic_at_the_peak() -> None:
