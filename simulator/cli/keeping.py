@@ -23,7 +23,8 @@ _SHARE: Final = 0.05  # of the time may go into writing
 def keeping(path: Path, scenario: Scenario, workload: Any) -> Iterator[Kept]:
     """Keep a run's state in ``path`` every half minute and at the first interrupt; drop it when the run is complete.
 
-    Where writing takes long, it is written less often. The clock decides when the state is written, never what is in the result.
+    Where writing takes long, it is written less often. The clock decides when the state is written, never what is in
+    the result.
     """
     from simulator import __version__
     from simulator.engine.serving.service import Kept
