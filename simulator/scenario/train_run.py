@@ -116,7 +116,7 @@ def tokens_of_run(
         with context.at(named[1]):
             raise InputError(f"{' and '.join(named)} both say how long the run is; keep one.")
     if stages:
-        return sum(one.tokens for one in stages)
+        return float(sum(one.tokens for one in stages))
     if samples is not None:
         return samples * seq_len
     if epochs is None:
