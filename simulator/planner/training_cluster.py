@@ -40,8 +40,13 @@ class Offer:
 
     def facts(self) -> dict[str, Any]:
         """Return the offer as plain data."""
-        return {"node": self.machine.node.name, "nodes": self.nodes,
-                "devices": self.nodes * self.machine.node.device_count, "time_to_train_s": self.seconds, "cost_usd": self.usd}  # fmt: skip
+        return {
+            "node": self.machine.node.name,
+            "nodes": self.nodes,
+            "devices": self.nodes * self.machine.node.device_count,
+            "time_to_train_s": self.seconds,
+            "cost_usd": self.usd,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
