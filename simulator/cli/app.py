@@ -37,6 +37,7 @@ VERBS: Final[dict[str, str]] = {
     "sweep": "Run the scenario over many values of its keys.",
     "whatif": "Change one thing (a slow node, another device) and show the difference.",
     "compare": "Hold results against each other.",
+    "launch": "Write the files that start a decision on real software.",
     "explain": "Say where the time goes and what would help.",
     "diff": "Show what changed between two decisions.",
     "shard": "Cut a data set into shards and show what the largest one costs.",

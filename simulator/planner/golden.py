@@ -15,18 +15,20 @@ A golden of a question that nothing can answer says ``decision: infeasible``.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from simulator.foundation.errors import DecisionChanged
 from simulator.foundation.schema import Count, Fraction, Name, StrictModel, load, text_or
-from simulator.mapping.plan import Plan
 from simulator.planner.recommendation import Recommendation
+from simulator.scenario import Scenario
 
 #: figures that a new golden file holds, and the drift it allows
 HELD: Final = ("step_time_s", "mfu", "memory_bytes")
 TOLERANCE: Final = 0.05
+#: a plan that is less than this worse is as good: no model of a cluster tells them apart
+FLIP: Final = 0.01
 
 
 class DecisionFile(StrictModel):
@@ -82,6 +84,11 @@ def golden_text(found: Recommendation) -> str:
     return "\n".join(lines) + "\n"
 
 
+def infeasible_text(scenario: Scenario, objective: str | None) -> str:
+    """Return the golden file of a question that nothing can answer."""
+    return f"scenario: {scenario.name}\nobjective: {objective or scenario.plan.objective}\ndecision: infeasible\n"
+
+
 def _yaml(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -111,24 +118,48 @@ def _differences(expected: GoldenFile, found: Recommendation) -> Iterator[str]:
     if expected.decision == "infeasible":
         yield "nothing was expected to fit, and now a plan does"
         return
-    wanted = expected.decision.model_dump(exclude_none=True)
-    now = asdict(found.plan)
-    changed = [f"{name} {value} -> {now[name]}" for name, value in wanted.items() if now[name] != value]
+    changed = changed_keys(expected, found)
     if changed:
-        yield f"the decision changed: {', '.join(changed)} ({_fate(wanted, found)})"
+        yield f"the decision changed: {', '.join(changed)} ({fate(margin_of_expected(expected, found))})"
+    yield from drifts(expected, found)
+
+
+def changed_keys(expected: GoldenFile, found: Recommendation) -> list[str]:
+    """Return the keys of the decision that are not as expected, each with both values."""
+    now = asdict(found.plan)
+    return [f"{name} {value} -> {now[name]}" for name, value in _wanted(expected).items() if now[name] != value]
+
+
+def drifts(expected: GoldenFile, found: Recommendation) -> list[str]:
+    """Return the figures that moved further than they may, one sentence each."""
+    told = []
     for name, held in (expected.metrics or {}).items():
         if name not in found.result.metrics:
-            yield f"{name} is not among the figures"
+            told.append(f"{name} is not among the figures")
         elif abs((value := found.result.metrics[name]) - held.value) > held.tolerance * abs(held.value):
-            yield f"{name} drifted from {held.value:.6g} to {value:.6g}, more than {held.tolerance:.1%}"
+            told.append(f"{name} drifted from {held.value:.6g} to {value:.6g}, more than {held.tolerance:.1%}")
+    return told
 
 
-def _fate(wanted: dict[str, Any], found: Recommendation) -> str:
-    """Say how the expected plan does now, as far as it is known."""
-    whole = {field.name for field in fields(Plan)}
+def margin_of_expected(expected: GoldenFile, found: Recommendation) -> float | None:
+    """Return how much worse the expected plan is now, as a share; None if it is no longer among the best."""
+    wanted = _wanted(expected)
     for one in (*found.confirmed, *found.runner_ups):
         plan = asdict(one.plan)
-        if all(plan[name] == value for name, value in wanted.items() if name in whole):
-            flip = "a flip within the error of any model" if one.margin < 0.01 else "no mere flip"
-            return f"the expected plan is now {one.margin:.2%} worse: {flip}"
-    return "the expected plan is no longer among the best"
+        if all(plan[name] == value for name, value in wanted.items()):
+            return one.margin
+    return None
+
+
+def fate(margin: float | None) -> str:
+    """Say how the expected plan does now, given :func:`margin_of_expected`."""
+    if margin is None:
+        return "the expected plan is no longer among the best"
+    flip = "a flip within the error of any model" if margin < FLIP else "no mere flip"
+    return f"the expected plan is now {margin:.2%} worse: {flip}"
+
+
+def _wanted(expected: GoldenFile) -> dict[str, Any]:
+    assert not isinstance(expected.decision, str), "nothing was expected to fit"
+    wanted: dict[str, Any] = expected.decision.model_dump(exclude_none=True)
+    return wanted

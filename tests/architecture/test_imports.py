@@ -24,7 +24,7 @@ FLOORS = (
     ("planner",),
     ("validation",),
     ("study",),
-    ("cli",),
+    ("cli", "pytest_plugin"),
     ("__main__",),
 )
 
@@ -43,6 +43,7 @@ HOMES = {
         "costs",  # files of fitted constants
     ),
     "ruamel": ("foundation", "profiles", "workload.models", "scenario"),
+    "pytest": ("pytest_plugin",),
     "typer": ("cli",),
     "rich": ("cli",),
     "scipy": ("results", "planner", "validation"),
@@ -62,7 +63,7 @@ NAMES = {module.name for module in MODULES}
 def _below(room: str) -> set[str]:
     """Return the rooms on the floors below, and the room itself; the package's own file may name its verbs' rooms."""
     if room == "":
-        return {name for floor in FLOORS for name in floor} - {"cli", "__main__"}
+        return {name for floor in FLOORS for name in floor} - {"cli", "pytest_plugin", "__main__"}
     floor = next(level for level, rooms in enumerate(FLOORS) if room in rooms)
     return {room, *(name for rooms in FLOORS[:floor] for name in rooms)}
 

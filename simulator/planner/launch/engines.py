@@ -1,0 +1,65 @@
+"""All engines that files are written for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from simulator.foundation.errors import InputError
+from simulator.foundation.registry import Registry
+from simulator.planner.launch import jobset, megatron, sglang, slurm, torchtitan, vllm
+from simulator.planner.launch.order import Order, ServeOrder, TrainOrder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """Software that can be started.
+
+    Attributes:
+        checked: the version its flags were checked against.
+        file: name of the file.
+        order: what it can start.
+        refusals: reasons why it cannot start an order, one each.
+        text: the file's text, for an order without refusals.
+    """
+
+    checked: str
+    file: str
+    order: type
+    refusals: Callable[[Any], Sequence[str]]
+    text: Callable[[Any], str]
+
+
+engines: Final[Registry[Engine]] = Registry("engine")
+for _name, _module, _order in (
+    ("jobset", jobset, TrainOrder),
+    ("megatron", megatron, TrainOrder),
+    ("sglang", sglang, ServeOrder),
+    ("slurm", slurm, TrainOrder),
+    ("torchtitan", torchtitan, TrainOrder),
+    ("vllm", vllm, ServeOrder),
+):
+    _engine = Engine(checked=_module.CHECKED, file=_module.FILE, order=_order, refusals=_module.refusals,
+                     text=_module.text)  # fmt: skip
+    engines.add(_name, _engine)
+
+
+def launch_files(order: Order, names: Sequence[str]) -> Mapping[str, str]:
+    """Return the text of each engine's file by its name.
+
+    Raises:
+        UnknownName: no such engine.
+        InputError: the decision uses what an engine cannot do; with every reason.
+    """
+    files: dict[str, str] = {}
+    for name in names:
+        engine = engines[name]
+        if not isinstance(order, engine.order):
+            what = "trains" if engine.order is TrainOrder else "serves"
+            able = ", ".join(other for other, one in engines.items() if isinstance(order, one.order))
+            raise InputError(f"{name} {what}, and this is another kind of workload; for it there are {able}.")
+        if reasons := engine.refusals(order):
+            raise InputError(f"{name} ({engine.checked}) cannot run this decision: {'; '.join(reasons)}.")
+        files[engine.file] = engine.text(order)
+    return files

@@ -1,0 +1,66 @@
+"""What is to be started: a decided training job or service, as launch files need it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simulator.foundation.errors import InputError
+from simulator.mapping.plan import Plan
+from simulator.scenario import Scenario
+from simulator.scenario.serve import ServeWorkload
+from simulator.scenario.train import TrainWorkload
+from simulator.simulation import chosen_workload
+from simulator.topology.scaleup import devices_per_node
+from simulator.workload.jobs.training import TrainingJob
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainOrder:
+    """A training job and its decision, on nodes of one size."""
+
+    name: str
+    job: TrainingJob
+    plan: Plan
+    nodes: int
+    devices_per_node: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeOrder:
+    """A service as its scenario decides it."""
+
+    name: str
+    workload: ServeWorkload
+
+
+Order = TrainOrder | ServeOrder
+
+
+def order_of(scenario: Scenario, *, plan: Plan | None = None, workload: str | None = None) -> Order:
+    """Return what a scenario decides.
+
+    Args:
+        plan: the decision of a training job whose scenario takes none.
+        workload: its id, where there are several.
+
+    Raises:
+        InputError: nothing is decided, another kind of workload, or nodes of several sizes.
+    """
+    chosen = chosen_workload(scenario, workload)
+    if isinstance(chosen, ServeWorkload):
+        return ServeOrder(name=scenario.name, workload=chosen)
+    if not isinstance(chosen, TrainWorkload):
+        raise InputError(f"workload {chosen.id!r} is neither trained nor served; there is nothing to start.")
+    decided = plan or chosen.plan
+    if decided is None:
+        raise InputError(f"nothing is decided for {chosen.id!r}; set its parallelism, or plan it first.")
+    sizes = {devices_per_node(group.node) for group in scenario.groups}
+    if len(sizes) > 1:
+        raise InputError(f"nodes of {', '.join(map(str, sorted(sizes)))} devices; torchrun starts as many on each.")
+    return TrainOrder(
+        name=scenario.name,
+        job=chosen.job,
+        plan=decided,
+        nodes=sum(group.count for group in scenario.groups),
+        devices_per_node=sizes.pop(),
+    )
