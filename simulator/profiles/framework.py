@@ -20,8 +20,9 @@ _Seconds = quantity("time")
 
 #: scores written to memory; fused kernels of 2022 and early 2023 (FlashAttention 1, Triton); those since
 AttentionKernel = Literal["unfused", "early-fused", "fused"]
-#: what is recomputed where a run does not say: it may be anything; nothing; whole layers once weights are sharded
-Unasked = Literal["unknown", "none", "sharded"]
+#: what is recomputed where a run does not say: it may be anything; whole layers once weights are sharded, else nothing;
+#: as little as lets it fit
+Unasked = Literal["unknown", "sharded", "needed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -126,6 +126,15 @@ def predict_training_row(
     return Prediction(in_units(row, run, seconds), label, "", fits)
 
 
+def _may_recompute(row: Mapping[str, str], run: Run) -> bool:
+    return not row.get("recompute") and run.framework.recompute_unasked == "unknown"
+
+
+def _room(run: Run) -> float:
+    """Return the memory of one rank: cores of one device that are ranks of their own share its memory."""
+    return usable_memory(run.device) / max(1.0, run.plan.ranks / run.devices)
+
+
 def _fits(row: Mapping[str, str], run: Run) -> bool:
     """Return whether the run fits its devices.
 
@@ -133,12 +142,12 @@ def _fits(row: Mapping[str, str], run: Run) -> bool:
     lean as it can be. What the row says is taken as it is, and so is what its framework is known to do unasked.
     """
     plan = run.plan
-    if not row.get("recompute") and run.framework.recompute_unasked == "unknown":
+    if _may_recompute(row, run):
         plan = replace(plan, recompute="full")
     if not row.get("zero_stage"):
         plan = replace(plan, zero=max(plan.zero, 1))
     needed = account(program_of(replace(run, plan=plan)), run.framework).total[0]
-    return bool(needed <= usable_memory(run.device))
+    return bool(needed <= _room(run))
 
 
 def run_of(row: Mapping[str, str], catalogue: Catalogue) -> Run:
@@ -167,7 +176,7 @@ def run_of(row: Mapping[str, str], catalogue: Catalogue) -> Run:
     node = _node(row, device, catalogue)
     server, count = used_servers(row, node, devices)
     cluster = _built(server.name, server.device_count, device.name, count, catalogue)
-    return Run(
+    run = Run(
         job=job,
         plan=plan,
         cluster=cluster,
@@ -176,6 +185,15 @@ def run_of(row: Mapping[str, str], catalogue: Catalogue) -> Run:
         framework=framework,
         nodes=count,
     )
+    unasked = framework.recompute_unasked == "needed" and not row.get("recompute")
+    return _recomputing_as_needed(run) if unasked else run
+
+
+def _recomputing_as_needed(run: Run) -> Run:
+    """Return the run with the least recomputation that lets it fit; with all of it where nothing does."""
+    ways = [replace(run, plan=replace(run.plan, recompute=how)) for how in ("none", "selective", "full")]
+    fitting = (way for way in ways if account(program_of(way), way.framework).total[0] <= _room(way))
+    return next(fitting, ways[-1])
 
 
 def _length(row: Mapping[str, str], model: Transformer) -> int:
@@ -256,6 +274,8 @@ def _framework(row: Mapping[str, str], device: Device) -> Framework:
         captured = row.get("notes", "").partition("cuda_graph=")[2]
         whole, parts = captured.startswith("full_iteration"), captured.startswith(("transformer_engine", "local"))
         engine = "megatron-bridge" + ("-whole-graph" if whole else "-graphs" if parts else "")
+    if engine == "pytorch" and _whole(row, "tp", 1) * _whole(row, "pp", 1) > 1:
+        engine = ""  # it splits no model by itself: a library on top of it does
     try:
         return framework_named(_usual(row, device) if engine in _NOT_PRINTED else engine)
     except UnknownName:

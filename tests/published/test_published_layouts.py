@@ -1,5 +1,6 @@
-"""The layouts that Megatron-LM was measured with (Narayanan et al. 2021, arXiv 2104.04473, table 1), among all others.
+"""Layouts that large runs were published with, among all others: Megatron-LM, Llama 3 and MaxText.
 
+Megatron-LM: Narayanan et al. 2021, arXiv 2104.04473, table 1.
 Full recomputation, no sequence parallelism, no sharding: what that software could do. Micro-batches and virtual stages
 are those of the repository's scripts for the paper. "Searched" counts every plan that was looked at: those that break a
 constraint or do not fit stand behind those that do.
@@ -82,26 +83,60 @@ def test_the_published_layout_fits_and_ranks_in_the_top_five_per_cent_of_what_wa
     assert rank_of(plan, found, asked, measure) <= 0.05 * found.considered
 
 
-@pytest.mark.parametrize(("seq_len", "cp", "dp"), [(8192, 1, 128), (131072, 16, 8)])
-def test_the_layouts_of_llama_3_on_16384_h100_rank_in_the_top_five_per_cent_of_what_fits(
-    seq_len: int, cp: int, dp: int
+@pytest.mark.parametrize(
+    ("devices", "seq_len", "cp", "dp"), [(8192, 8192, 1, 64), (16384, 8192, 1, 128), (16384, 131072, 16, 8)]
+)
+def test_the_layouts_of_llama_3_on_h100_rank_in_the_top_five_per_cent_of_what_fits(
+    devices: int, seq_len: int, cp: int, dp: int
 ) -> None:
     """TP 8, PP 16 with 16 million tokens per step (Grattafiori et al. 2024, arXiv 2407.21783, table 4).
 
     The paper gives no virtual stages; four cut its stages of eight layers in pairs.
     """
+    batch = 2**24 // seq_len
     asked = question_of(
         load_scenario(
             shipped("scenarios") / "gpt3-175b.yaml",
             [
-                "cluster.nodes[0]={profile: dgx-h100, count: 2048}",
+                f"cluster.nodes[0]={{profile: dgx-h100, count: {devices // 8}}}",
                 "workloads[0].model=llama-3.1-405b",
                 f"workloads[0].seq_len={seq_len}",
-                f"workloads[0].batch.global={2**24 // seq_len}",
+                f"workloads[0].batch.global={batch}",
             ],
         )
     )
-    batch = 2**24 // seq_len
     plan = Plan(tp=8, cp=cp, dp=dp, pp=16, vpp=4, micro_batches=batch // dp, zero=1, sequence_parallel=True)
     found = search(asked, objectives["time"], keep=1)
     assert rank_of(plan, found, asked, objectives["time"]) <= 0.05 * len(found.values)
+
+
+#: MaxText's table of measured steps on one v5e pod (AI-Hypercomputer/maxtext, README of 2024, Apache-2.0)
+MAXTEXT = [("maxtext-32b", 1, 4, "full"), ("maxtext-64b", 1, 2, "full"), ("maxtext-128b", 16, 1, "selective")]
+
+
+@pytest.mark.parametrize(("model", "tp", "micro", "recompute"), MAXTEXT, ids=[layout[0] for layout in MAXTEXT])
+def test_the_layouts_of_maxtext_on_a_v5e_pod_rank_in_the_top_five_per_cent_of_what_was_searched(
+    model: str, tp: int, micro: int, recompute: str
+) -> None:
+    """FSDP over 256 chips, the largest model with TP 16: in the first 0.2 % of what was searched.
+
+    Of what fits they are in the first 8 %, the 128B layout in the first 5 %: the cost model has TP of 8 or 16 without
+    recomputation a little faster than FSDP alone; the source does not say which other layouts were tried.
+    """
+    dp = 256 // tp
+    asked = question_of(
+        load_scenario(
+            shipped("scenarios") / "gpt3-175b.yaml",
+            [
+                "cluster.nodes[0]={profile: gcp-tpu-v5e-pod, count: 1}",
+                f"workloads[0].model={model}",
+                f"workloads[0].batch.global={micro * dp}",
+                "workloads[0].framework=maxtext",
+            ],
+        )
+    )
+    plan = Plan(tp=tp, dp=dp, micro_batch=micro, zero=3, recompute=recompute)
+    found = search(asked, objectives["time"], keep=1)
+    rank = rank_of(plan, found, asked, objectives["time"])
+    assert rank <= 0.002 * found.considered
+    assert rank <= (0.05 if tp > 1 else 0.08) * len(found.values)
