@@ -30,7 +30,7 @@ GRADIENT_PRODUCTS: Final = 2.0  # gradients of the input and of the weights
 #: share of the speed of plain products that convolutions reach: im2col, halos, layouts
 CONVOLUTION: Final = 0.85
 #: share of the vector units' peak that grouped and depthwise convolutions reach: few inputs per output, no reuse
-GROUPED: Final = 0.25
+GROUPED: Final = 0.15
 #: share of the multiplications that fast algorithms leave of a 3 x 3 convolution of stride 1 on fp32 vector units:
 #: 16 of 36 (Winograd's F(2x2, 3x3); Lavin & Gray 2016, arXiv 1509.09308) and transforms
 FAST: Final = 0.6
@@ -47,7 +47,7 @@ class LayerTable:
         data: elements read and written.
         gradients: products of the backward pass per product of the forward pass.
         moved, moved_back: elements that the other layers move, forward and backward; kernels: their launches.
-        overlapping: whether fast algorithms apply.
+        convolves, overlapping: whether it is a convolution, and one to which fast algorithms apply.
         tensors: tensors of parameters.
     """
 
@@ -59,6 +59,7 @@ class LayerTable:
     weights: Floats
     data: Floats
     gradients: Floats
+    convolves: NDArray[np.bool_]
     overlapping: NDArray[np.bool_]
     moved: float
     moved_back: float
@@ -80,6 +81,7 @@ class LayerTable:
             repeats=_array([gemm.repeats for _, gemm in pairs]),
             weights=_array([gemm.k * gemm.n * layer.groups * gemm.repeats * gemm.weight for layer, gemm in pairs]),
             data=_array([gemm.saved + layer.outputs for layer, gemm in pairs]), gradients=gradients,
+            convolves=np.array([layer.kind == "convolution" for layer, _ in pairs], dtype=bool),
             overlapping=np.array([layer.overlapping for layer, _ in pairs], dtype=bool),
             moved=sum(part.moved for part in moving),
             moved_back=sum(part.moved * part.backward_moved for part in moving),
@@ -134,7 +136,8 @@ def product_times(table: LayerTable, samples: Floats, machine: Machine, vector: 
         flop = flop * np.where(table.overlapping, FAST, 1.0)
     ramp = table.k / (table.k + e.depth)
     filled = fill(m, np.broadcast_to(table.n, m.shape), table.groups, machine.units)
-    tiled = flop / (machine.peak * e.product(machine.precision.peak) * CONVOLUTION * ramp * filled)
+    share = e.product(machine.precision.peak) * np.where(table.convolves, CONVOLUTION, 1.0)
+    tiled = flop / (machine.peak * share * ramp * filled)
     arithmetic = np.minimum(tiled, flop / (vector * GROUPED)) if vector else tiled
     item = machine.precision.activation_bytes
     moved = (samples[:, None] * table.data + table.weights) * item

@@ -62,6 +62,8 @@ _REAL_TOKENS: Final = 0.5
 _PCIE_SERVER: Final = "oem-8x-l40s-pcie"  # of cards that no server of the catalogue holds: eight on PCIe
 #: share of the weights that low-rank adapters add and train (rank 16 of hidden 4096: 2 * 16 / 4096)
 _ADAPTER_SHARE: Final = 0.008
+#: how a row tells the lengths of the two sides of an encoder-decoder
+_SIDES: Final = re.compile(r"input (?P<input>\d+)/target (?P<target>\d+)")
 _LONGEST: Final = re.compile(r"the longest example has (\d+) tokens")
 _BETWEEN_SERVERS: Final = "ib-hdr"  # where neither the row nor the server names a network
 
@@ -201,6 +203,9 @@ def _length(row: Mapping[str, str], model: Transformer) -> int:
 
     Where no length is printed, peak memory follows the longest sample that the notes tell of.
     """
+    sides = _SIDES.search(row.get("notes", ""))
+    if sides and model.kind == "encoder-decoder":  # at the mean length both sides together do the work of the two
+        return round((int(sides["input"]) + int(sides["target"])) / 2)
     told = _LONGEST.search(row.get("notes", "")) if row["metric"] == "memory_gb" else None
     longest = _whole(row, "seq_len_tokens", int(told[1]) if told else model.max_seq)
     return round(longest * _REAL_TOKENS) if is_submission(row) and model.kind == "encoder" else longest

@@ -41,6 +41,8 @@ from simulator.workload.optimizers import Optimizer, optimizers
 SECONDS_PER_MINUTE: Final = 60.0
 #: what the table's rules prescribe where a row of a benchmark submission leaves it open: a tuned code
 _TUNED: Final = ("mlperf-defaults", "converge=")
+#: engines that compile a whole step
+_COMPILED: Final = ("jax", "neuronx")
 #: update rules that keep two momenta
 _ADAPTIVE: Final = ("adam", "lamb")
 #: servers of devices that neither row nor catalogue places: devices on one host's PCIe, and what joins hosts
@@ -135,7 +137,11 @@ def _optimizer(row: Mapping[str, str]) -> Optimizer:
 
 
 def _framework(row: Mapping[str, str]) -> Framework:
-    return framework_named("convolutional-tuned" if is_submission(row) else "convolutional")
+    """Return the framework of a row: compilers by name, other codes call the kernels of vendor libraries."""
+    if is_submission(row):
+        return framework_named("convolutional-tuned")
+    engine = row.get("engine", "")
+    return framework_named(engine if engine in _COMPILED else "convolutional")
 
 
 def _tiers(row: Mapping[str, str], device: Device, devices: int, catalogue: Catalogue) -> tuple[int, tuple[Tier, ...]]:

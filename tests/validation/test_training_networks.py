@@ -8,6 +8,8 @@ from simulator.foundation.errors import InputError
 from simulator.profiles.catalogue import load_catalogue
 from simulator.validation.training import predict_training_row
 from simulator.validation.training_networks import is_priced_by_layers, predict_network_row, samples_to_converge
+from simulator.workload.models.networks.canvas import Canvas
+from simulator.workload.operators import Elementwise
 
 _CATALOGUE = load_catalogue()
 _A100 = {"device_id": "nvidia-a100-sxm4-80gb", "node_id": "dgx-a100-640gb"}
@@ -68,3 +70,28 @@ def test_encoder_submissions_compute_no_padding() -> None:
            "global_batch_samples": "768", "seq_len_tokens": "512", **_H100}  # fmt: skip
     value = predict_training_row(row, _CATALOGUE).value
     assert value == pytest.approx(7_545, rel=0.25)
+
+
+def test_a_norm_over_channels_moves_more_than_one_over_a_batch() -> None:
+    def moved(norm: str) -> float:
+        canvas = Canvas(64, (16,))
+        getattr(canvas, norm)()
+        (layer,) = canvas.layers
+        assert isinstance(layer.operator, Elementwise)
+        assert layer.parameters == 2 * 64
+        return layer.operator.moved
+
+    assert moved("layer_norm") > moved("norm")
+
+
+def test_both_sides_of_an_encoder_decoder_count_with_their_own_length() -> None:
+    row = {"model_id": "t5-v1.1-large", "engine": "jax", "precision": "bf16", "n_accel": "8", "dp": "8", **_A100,
+           "micro_batch_samples": "32", "global_batch_samples": "256", "seq_len_tokens": "512",
+           "metric": "samples_per_s", "kind_of_work": "encdec-train"}  # fmt: skip
+    told = predict_training_row({**row, "notes": "encoder-decoder, input 512/target 114"}, _CATALOGUE).value
+    alike = predict_training_row({**row, "notes": "encoder-decoder, input 512/target 512"}, _CATALOGUE).value
+    silent = predict_training_row(row, _CATALOGUE).value
+    assert told is not None
+    assert alike is not None
+    assert alike == silent
+    assert 1.3 * alike < told < 512 / 114 * alike

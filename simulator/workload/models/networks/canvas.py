@@ -18,6 +18,11 @@ _SMOOTH = frozenset(
 )  # keep their input for the backward pass
 
 
+#: elements moved per score: scaling reads and writes it; the softmax is widened to fp32, reads and writes twice as many
+#: bytes, and is narrowed again
+_SOFTMAX_MOVED: Final = 12.0
+_HEADS_MOVED: Final = 8.0  # elements per element of a head: queries, keys, values and their mix are copied apart
+_LAYER_NORM_MOVED: Final = 10.0  # the same for a norm over channels, in fp32: widened, read twice, written, narrowed
 _FAST_KERNEL: Final = 3  # edge of the kernels that have fast algorithms
 MOST_LAYERS: Final = 20_000  # of one network; beyond it an option was mistyped
 
@@ -146,10 +151,11 @@ class Canvas:
         self._draw(Layer(name="attention scores", kind="attention", outputs=scores,
                                  operator=Gemm(name="attention scores", rows=rows, k=head, n=seen, weight=False,
                                                saved=2 * rows * head)))  # fmt: skip
-        self._move("softmax", "activation", 3.0 * scores, saved=_HALF * scores)
+        self._move("softmax", "activation", _SOFTMAX_MOVED * scores, saved=_HALF * scores)
         self._draw(Layer(name="attention values", kind="attention", outputs=rows * head,
                                  operator=Gemm(name="attention values", rows=rows, k=seen, n=head, weight=False,
                                                saved=rows * head)))  # fmt: skip
+        self._move("heads", "other", _HEADS_MOVED * rows * head)
 
     def pairwise(self, vectors: int, width: int) -> None:
         """Draw the dot products of all pairs of ``vectors`` vectors of a sample (one batched product)."""
@@ -181,6 +187,11 @@ class Canvas:
         """Draw a norm with scale and shift: the input is read for its statistics, and again to be normalised."""
         self._move(name, "norm", 3.0 * self.elements, saved=_HALF * self.elements,
                    parameters=2 * self.channels if parameters is None else parameters)  # fmt: skip
+
+    def layer_norm(self) -> None:
+        """Draw a norm over the channels of each position, in fp32: mixed precision widens its input and narrows it."""
+        self._move("layer norm", "norm", _LAYER_NORM_MOVED * self.elements, saved=_HALF * self.elements,
+                   parameters=2 * self.channels)  # fmt: skip
 
     def act(self, name: str = "relu") -> None:
         """Draw an activation: one read, one write."""

@@ -24,7 +24,7 @@ def encoder_block(
         extra: learned numbers of the attention's bias table.
     """
     width = canvas.channels
-    canvas.norm()
+    canvas.layer_norm()
     canvas.linear(3 * width, bias=qkv_bias, name="qkv")
     canvas.attention(heads, width, windows=windows)
     canvas.channels = width
@@ -32,7 +32,7 @@ def encoder_block(
         canvas.learned("attention bias", extra)
     canvas.linear(width, name="attention out")
     canvas.add()
-    canvas.norm()
+    canvas.layer_norm()
     canvas.linear(ffn, act="gelu", name="ffn up")
     canvas.linear(width, name="ffn down")
     canvas.add()
@@ -51,7 +51,7 @@ def vit(size: int, *, patch: int, width: int, depth: int, heads: int, ffn: int =
     canvas.learned("positions and class token", width * (canvas.positions + 1))
     for _ in range(depth):
         encoder_block(canvas, heads, ffn or 4 * width)
-    canvas.norm()
+    canvas.layer_norm()
     canvas.extent = (1,)
     canvas.linear(classes, name="classifier")
     return canvas
@@ -66,7 +66,7 @@ def swin(size: int, *, width: int, depths: str, window: int = 7, classes: int = 
     """
     canvas = Canvas(3, (size, size))
     patches(canvas, width, 4)
-    canvas.norm()
+    canvas.layer_norm()
     stages = whole_numbers(depths, "depths")
     for stage, count in enumerate(stages):
         if stage:
@@ -77,7 +77,7 @@ def swin(size: int, *, width: int, depths: str, window: int = 7, classes: int = 
         for _ in range(count):
             encoder_block(canvas, heads, 4 * canvas.channels, windows=canvas.positions // window**2,
                           extra=(2 * window - 1) ** 2 * heads)  # fmt: skip
-    canvas.norm()
+    canvas.layer_norm()
     canvas.global_pool()
     canvas.linear(classes, name="classifier")
     return canvas
@@ -87,5 +87,5 @@ def _merge(canvas: Canvas) -> None:
     """Join each 2x2 neighbourhood and halve its channels."""
     canvas.extent = tuple(edge // 2 for edge in canvas.extent)
     canvas.concat(4 * canvas.channels)
-    canvas.norm()
+    canvas.layer_norm()
     canvas.linear(canvas.channels // 2, bias=False, name="merge")
