@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
+from simulator.costs.serving.additions import Adapters, Speculation
 from simulator.costs.serving.layers import Layout
 from simulator.costs.serving.numerics import FORMATS
 from simulator.costs.serving.traits import EngineTraits, engine_named
@@ -22,6 +23,7 @@ from simulator.foundation.errors import InputError, UnknownName
 from simulator.foundation.schema import Bytes, Count, Fraction, Name, PositiveSeconds, Seconds, StrictModel, quantity
 from simulator.foundation.units import GIGA
 from simulator.scenario.kinds import Context, WorkloadKind
+from simulator.scenario.serve_additions import AdaptersFile, SpeculativeFile, adapters_of, speculation_of
 from simulator.scenario.serve_predict import (
     BatchingFile,
     CatalogueFile,
@@ -57,6 +59,9 @@ class EngineFile(StrictModel):
     memory_fraction: Fraction | None = None
     cache_tokens: Count | None = Field(default=None, description="of one replica, as the engine prints it")
     swap_bandwidth: _Bandwidth | None = None
+    speculative: SpeculativeFile | None = None
+    adapters: AdaptersFile | None = None
+    cpu_offload: Bytes | None = Field(default=None, description="of one device's weights, kept in host memory")
 
 
 class ReplicasFile(StrictModel):
@@ -188,6 +193,8 @@ class ServeWorkload:
     engine: EngineFile
     layout: Layout
     slices: int
+    speculation: Speculation | None
+    adapters: Adapters | None
     count: int | None
     prefill: int | None
     traffic: Traffic
@@ -254,6 +261,8 @@ def build(file: ServeFile, context: Context) -> ServeWorkload | PredictWorkload:
     with context.at("replicas"):
         layout = Layout(tp=file.replicas.tp, pp=file.replicas.pp, ep=file.replicas.ep,
                         dp_attention=file.replicas.dp_attention)  # fmt: skip
+    guessing, adapters = file.engine.speculative, file.engine.adapters
+    within = context.below("engine")
     beside = Path(context.document.file)
     return ServeWorkload(
         id=file.id,
@@ -264,6 +273,8 @@ def build(file: ServeFile, context: Context) -> ServeWorkload | PredictWorkload:
         engine=file.engine,
         layout=layout,
         slices=file.replicas.slices,
+        speculation=None if guessing is None else speculation_of(guessing, model, within.below("speculative")),
+        adapters=None if adapters is None else adapters_of(adapters, within.below("adapters")),
         count=file.replicas.count,
         prefill=file.replicas.prefill,
         traffic=traffic_from(file.traffic, context.below("traffic"), beside),

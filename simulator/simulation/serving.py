@@ -159,7 +159,13 @@ def _replica(scenario: Scenario, workload: ServeWorkload, group: NodeGroup, inde
         max_num_batched_tokens=workload.engine.max_num_batched_tokens or workload.traits.max_num_batched_tokens,
     )
     tiers = scenario.cluster.tiers_of(index)
-    return Replica.of(workload.model, device, layout=workload.layout, numerics=numerics, engine=traits, tiers=tiers)
+    replica = Replica.of(workload.model, device, layout=workload.layout, numerics=numerics, engine=traits, tiers=tiers)
+    return replace(
+        replica,
+        speculation=workload.speculation,
+        adapters=workload.adapters,
+        offloaded=workload.engine.cpu_offload or 0.0,
+    )
 
 
 def _engine(workload: ServeWorkload, replica: Replica, requests: Requests) -> EngineClass:

@@ -74,3 +74,56 @@ def test_pictures_are_drawn(tmp_path: Path) -> None:
 
     scenario = load_scenario(CHAT, SHORT)
     assert len(save_all(simulate_serving(scenario, scenario.workloads[0]), tmp_path)) == 2
+
+
+def chat(*engine: str) -> dict[str, float]:
+    """Return the figures of the chat scenario, short, with the engine's keys changed."""
+    scenario = load_scenario(CHAT, [*SHORT, *(f"workloads[0].engine.{text}" for text in engine)])
+    return simulate_serving(scenario, scenario.workloads[0]).metrics()
+
+
+def test_guessing_tokens_pays_when_guesses_are_right_and_costs_when_they_never_are() -> None:
+    plain = chat()
+    guess = "speculative={tokens: 3, acceptance: %g, draft: llama-3.2-1b}"
+    wrong, usual, right = (chat(guess % a) for a in (0.0, 0.7, 1.0))
+    assert wrong["tpot_mean_ms"] > plain["tpot_mean_ms"]
+    assert right["tpot_mean_ms"] < usual["tpot_mean_ms"] < wrong["tpot_mean_ms"]
+    assert right["tpot_mean_ms"] < plain["tpot_mean_ms"]
+    assert {m["finished"] for m in (plain, wrong, usual, right)} == {plain["requests"]}
+
+
+def test_adapters_and_weights_in_host_memory_cost_time() -> None:
+    plain = chat()["tpot_mean_ms"]
+    assert chat("adapters={count: 32, resident: 8, rank: 32}")["tpot_mean_ms"] > plain
+    offloaded = chat("cpu_offload=1 GB")["tpot_mean_ms"]
+    assert offloaded > plain
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("speculative={tokens: 3, acceptance: 0.5, draft: gpt2-xl}", "does not speak the 128256 tokens"),
+        ("adapters={count: 2, resident: 3}", "cannot be resident"),
+        ("speculative={tokens: 3, acceptance: 1.5}", "acceptance"),
+    ],
+)
+def test_a_mistake_in_what_is_added_to_the_engine_is_told(override: str, message: str) -> None:
+    with pytest.raises((InputError, InvalidFile), match=message):
+        chat(override)
+
+
+def test_users_under_attack_see_what_admission_makes_of_it() -> None:
+    short = [
+        "workloads[0].traffic.seconds=40 s",
+        "workloads[0].traffic.groups[1].options={factor: 60, start_s: 10, length_s: 10}",
+    ]
+    bare = ["workloads[0].platform={router: least-requests, rtt: 20 ms}", "workloads[0].traffic.groups[1].priority=0"]
+
+    def kept(*overrides: str) -> float:
+        scenario = load_scenario(shipped("scenarios") / "serve-attack.yaml", [*short, *overrides])
+        groups = simulate_serving(scenario, scenario.workloads[0]).groups_frame().set_index("group")
+        return float(groups.loc["users", "attainment"])
+
+    without, told_apart = kept(*bare), kept("workloads[0].platform.intercept=[attack]")
+    assert told_apart > 0.99
+    assert without < kept() < told_apart

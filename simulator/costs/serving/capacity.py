@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from simulator.costs.serving.iteration import Replica
-from simulator.foundation.errors import Infeasible
+from simulator.costs.serving.speculative import draft_of
+from simulator.foundation.errors import Infeasible, InputError
 from simulator.foundation.units import GIBI, show
 from simulator.workload.models.parameters import count_parameters
 
@@ -50,17 +51,18 @@ def memory_of(replica: Replica, *, memory_fraction: float | None = None) -> Memo
 
     Raises:
         Infeasible: the weights and working space leave no room for a cache.
-        InputError: the device's memory is not known.
+        InputError: the device's memory is not known, or more weights are to lie in host memory than there are.
     """
     total = replica.device.memory_limit_bytes or replica.device.require("memory_bytes")
     share = replica.engine.memory if memory_fraction is None else memory_fraction
-    weights = weight_bytes(replica)
+    weights = _weights_beside(replica)
     widest = max((product.n for product in replica.cut().products), default=0.0)
     tokens = min(replica.engine.max_num_batched_tokens, _WORKING_TOKENS)
     working = RUNTIME_BYTES + tokens * (2.0 * replica.model.hidden + widest) * _ACTIVATION
     rest = (total - weights - working) * share
     cache = rest if replica.engine.memory_of_rest else total * share - weights - working
-    each = token_bytes(replica)
+    draft = draft_of(replica)
+    each = token_bytes(replica) + (token_bytes(draft) if draft is not None else 0.0)
     if cache < each:
         raise Infeasible(
             f"{replica.model.name} does not fit {replica.layout.devices} x {replica.device.name}: "
@@ -72,6 +74,22 @@ def memory_of(replica: Replica, *, memory_fraction: float | None = None) -> Memo
         )
     whole = int(cache / each) * replica.layout.dp_attention
     return Memory(weights=weights, working=working, cache=cache, token_bytes=each, cache_tokens=whole)
+
+
+def _weights_beside(replica: Replica) -> float:
+    """Return what lies on one device: the weights that are not in host memory, those of a draft, and of adapters."""
+    total = weight_bytes(replica) - replica.offloaded
+    if total < 0:
+        raise InputError(
+            f"{show(replica.offloaded, 'bytes')} of weights are to lie in host memory; a device has "
+            f"{show(weight_bytes(replica), 'bytes')} of them."
+        )
+    draft = draft_of(replica)
+    if draft is not None:
+        total += weight_bytes(draft)
+    if replica.adapters is not None:
+        total += replica.adapters.resident * replica.adapters.bytes_each(replica.cut()) / replica.layout.pp
+    return total
 
 
 def _needed(replica: Replica, room: float) -> int:

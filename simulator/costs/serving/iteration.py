@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from simulator.costs.collectives import Fabric, collective_cost, fabrics_of, reach
 from simulator.costs.compute import join
+from simulator.costs.serving.additions import Adapters, Speculation
 from simulator.costs.serving.layers import DeviceWork, Layout, Product, cut
 from simulator.costs.serving.numerics import Numerics, Rate
 from simulator.costs.serving.tiles import useful_share
@@ -48,6 +49,9 @@ class Replica:
     kernels: Kernels
     tiers: tuple[Tier, ...] = ()
     fabrics: tuple[Fabric, ...] = ()  # of the tiers; empty: by their links
+    speculation: Speculation | None = None
+    adapters: Adapters | None = None
+    offloaded: float = 0.0  # bytes of one device's weights that lie in host memory
 
     @staticmethod
     def of(
@@ -133,6 +137,11 @@ def dense_seconds(replica: Replica, tokens: Floats, *, sampled: Floats | None = 
     stream = work.moved * mine * _ACTIVATION / (replica.bandwidth * e.stream16)
     total = total + replica.engine.small * work.kernels * e.small_s + replica.engine.traffic * stream
     total = total + sum(part.count for part in work.attention) * e.attention_s
+    if replica.adapters is not None:
+        flops, bandwidth = numerics.wide.peak * e.compute(numerics.wide.bits), replica.bandwidth * e.stream16
+        total = total + replica.adapters.seconds(mine, work, flop_rate=flops, bandwidth=bandwidth, start_s=e.product_s)
+    if replica.offloaded:
+        total = total + replica.offloaded / replica.device.require("host_bandwidth")
     return total + exchange_seconds(replica, work, mine)
 
 

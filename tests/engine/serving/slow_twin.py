@@ -178,9 +178,9 @@ class Replica:
         if not tokens and not decoders:
             self.busy_until = NEVER
             return
-        device = s.dense(len(decoders) + tokens)
+        device = s.dense(len(decoders) + tokens) if tokens else s.decode(len(decoders))
         if decoders:
-            device += s.per_context * sum(q.context + 1 for q in decoders)
+            device += (s.per_context_prompt if tokens else s.per_context) * sum(q.context + 1 for q in decoders)
         if tokens:
             device += s.prefill_fixed + pairs * s.per_pair
         host = s.host + s.host_seq * (len(decoders) + (1 if tokens else 0)) + (s.host_prompt if tokens else 0)
@@ -222,7 +222,10 @@ class Replica:
 class Settings:
     table: list[int]
     slope: int
+    decode_table: list[int]
+    decode_slope: int
     per_context: int
+    per_context_prompt: int
     per_pair: int
     prefill_fixed: int
     host: int
@@ -242,6 +245,12 @@ class Settings:
     def dense(self, m):
         last = len(self.table) - 1
         return self.table[m] if m <= last else self.table[last] + (m - last) * self.slope
+
+    def decode(self, m):
+        last = len(self.decode_table) - 1
+        if m <= last:
+            return self.decode_table[m]
+        return self.decode_table[last] + (m - last) * self.decode_slope
 
     def next_stamp(self):
         self.stamps += 1

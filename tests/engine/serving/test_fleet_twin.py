@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.engine.serving.fleet import layout as at
+from simulator.engine.serving.fleet import single
 from simulator.engine.serving.fleet.engine_class import EngineClass, StepTimes
 from simulator.engine.serving.fleet.run import FleetRun, Replicas, Rules
 from simulator.workload.requests import Chains, Requests
@@ -69,7 +70,10 @@ def twin_settings(engine: EngineClass) -> slow_twin.Settings:
     return slow_twin.Settings(
         table=[int(x) for x in engine.dense_ticks()],
         slope=int(row[at.DENSE_SLOPE]),
+        decode_table=[int(x) for x in engine.decode_ticks()],
+        decode_slope=int(row[at.DECODE_SLOPE]),
         per_context=int(row[at.DECODE_CONTEXT]),
+        per_context_prompt=int(row[at.PROMPT_CONTEXT]),
         per_pair=int(row[at.PREFILL_PAIR]),
         prefill_fixed=int(row[at.PREFILL_FIXED]),
         host=int(row[at.HOST_FIXED]),
@@ -188,3 +192,44 @@ def test_the_compiled_kernel_gives_the_interpreted_ones_bits() -> None:
         run.finish()
     for name, left in runs[0].fleet._asdict().items():
         assert np.array_equal(left, getattr(runs[1].fleet, name)), name
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(
+    seed=st.integers(0, 10**6),
+    gap=st.sampled_from([0.002, 0.02]),
+    mixed=st.booleans(),
+    preemption=st.sampled_from(["recompute", "never"]),
+    blocks=st.sampled_from([30, 120]),
+)
+def test_steps_of_guessed_tokens_are_summed_as_if_taken_one_by_one(
+    seed: int, gap: float, mixed: bool, preemption: str, blocks: int
+) -> None:
+    times = StepTimes(
+        dense=tuple(4e-3 + 3e-5 * m for m in range(65)),
+        per_context=1e-6,
+        per_pair=1e-7,
+        prefill_fixed=1e-4,
+        host_fixed=2e-3,
+        host_fixed_prompt=6e-3,
+        host_per_sequence=1e-4,
+        decode=tuple(2.5e-3 + 6e-5 * m for m in range(17)),
+        per_context_prompt=2e-6,
+    )
+    engine = an_engine(times=times, decode_first=mixed, preemption=preemption, blocks=blocks)
+    compare(make_requests(seed, 60, gap, block=16, shared=False, classes=1), engine)
+
+
+def test_the_fast_road_of_one_replica_knows_steps_of_guessed_tokens() -> None:
+    decode = tuple(2.5e-3 + 6e-5 * m for m in range(17))
+    times = StepTimes(dense=tuple(4e-3 + 3e-5 * m for m in range(65)), per_context=1e-6, per_pair=1e-7, decode=decode)
+    engine = an_engine(times=times, decode_first=False, preemption="never", chunked_prefill=False)
+    requests = make_requests(7, 200, 0.02, block=16, shared=False, classes=1)
+    roads = [
+        FleetRun(requests, [Replicas(engine=engine, count=1)], Rules(keep_gaps=False), compiled=False) for _ in range(2)
+    ]
+    assert single.suits(roads[0].fleet)
+    single.finish(roads[0].fleet)
+    while not roads[1].done:
+        roads[1].advance(roads[1].now_s + 1.0)
+    assert roads[0].fleet.times.tolist() == roads[1].fleet.times.tolist()

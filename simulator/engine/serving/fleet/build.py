@@ -109,14 +109,10 @@ def _world(requests: Requests, pools: Sequence[Replicas], rules: Rules, count: i
 
 
 def _replicas(pools: Sequence[Replicas], count: int) -> dict[str, Any]:
-    longest = max(len(pool.engine.times.dense) for pool in pools)
-    dense = np.zeros((len(pools), longest), np.int64)
+    engines, dense = _engines(pools)
     rows = np.zeros((count, at.REPLICA_COLUMNS), np.int64)
     first = 0
     for e, pool in enumerate(pools):
-        table, row = pool.engine.dense_ticks(), pool.engine.row()
-        beyond = np.arange(1, longest - len(table) + 1) * row[at.DENSE_SLOPE]
-        dense[e] = np.concatenate([table, table[-1] + beyond])
         mine = slice(first, first + pool.count)
         rows[mine, at.CLASS], rows[mine, at.ROLE] = e, ROLES[pool.role]
         rows[first : first + (pool.count if pool.open is None else pool.open), at.OPEN] = 1
@@ -127,13 +123,29 @@ def _replicas(pools: Sequence[Replicas], count: int) -> dict[str, Any]:
     rows[:, at.QUEUE_HEAD : at.QUEUE_TAIL + at.MAX_CLASSES] = at.NOBODY
     names = np.arange(count)
     return {
-        "engines": np.stack([pool.engine.row() for pool in pools]),
+        "engines": engines,
         "dense": dense,
         "replicas": rows,
         "batch": np.zeros((count, max(pool.engine.max_num_seqs for pool in pools)), np.int64),
         "residue": np.zeros((count, max(pool.engine.block_size for pool in pools)), np.int32),
         "agenda": np.stack([np.full(count, at.NEVER), names, names]),
     }
+
+
+def _engines(pools: Sequence[Replicas]) -> tuple[at.Ints, at.Ints]:
+    """Return the rows of the engines and their tables, those for steps without prompt tokens last where they differ."""
+    engines = np.stack([pool.engine.row() for pool in pools])
+    engines[:, at.DECODE_ROW] = np.arange(len(pools))
+    tables = [(pool.engine.dense_ticks(), int(row[at.DENSE_SLOPE])) for pool, row in zip(pools, engines, strict=True)]
+    for e, pool in enumerate(pools):
+        if pool.engine.times.decode is not None:
+            engines[e, at.DECODE_ROW] = len(tables)
+            tables.append((pool.engine.decode_ticks(), int(engines[e, at.DECODE_SLOPE])))
+    longest = max(len(table) for table, _ in tables)
+    dense = [
+        np.concatenate([table, table[-1] + np.arange(1, longest - len(table) + 1) * slope]) for table, slope in tables
+    ]
+    return engines, np.stack(dense)
 
 
 def _requests(requests: Requests, rules: Rules, *, lean: bool, injects: bool) -> dict[str, Any]:

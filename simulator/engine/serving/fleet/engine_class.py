@@ -12,6 +12,7 @@ from simulator.engine.serving.fleet.layout import (
     BLOCKS,
     CHUNKED,
     DECODE_CONTEXT,
+    DECODE_SLOPE,
     DENSE_SLOPE,
     ENGINE_COLUMNS,
     GROUP,
@@ -26,6 +27,7 @@ from simulator.engine.serving.fleet.layout import (
     PREFILL_FIXED,
     PREFILL_PAIR,
     PREFIX_SLOTS,
+    PROMPT_CONTEXT,
     SWAP,
     TOKEN_BUDGET,
     Ints,
@@ -40,6 +42,9 @@ class StepTimes:
     ``dense[m]`` is everything but attention for a step of ``m`` tokens (m = 0 .. last, then the last slope); attention
     is ``per_context`` for each cached token of the decoding requests, and ``per_pair`` for each (query, key) pair of a
     prompt, of which a causal prompt of n tokens after k cached ones has n (k + n / 2).
+
+    Where a generated token does not cost what a pass costs (speculative decoding), ``decode`` stands for ``dense`` in
+    steps without prompt tokens, and ``per_context_prompt`` for ``per_context`` in steps that hold some.
     """
 
     dense: tuple[float, ...]
@@ -49,6 +54,8 @@ class StepTimes:
     host_fixed: float = 0.0
     host_fixed_prompt: float = 0.0  # of an iteration that holds prompt tokens
     host_per_sequence: float = 0.0
+    decode: tuple[float, ...] | None = None
+    per_context_prompt: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,9 +115,24 @@ class EngineClass:
         row[GROUP] = self.prefix_block_tokens // self.block_size
         row[PREFIX_SLOTS] = self.blocks // row[GROUP] if row[GROUP] else 0
         table = self.dense_ticks()
-        row[DENSE_SLOPE] = max(table[-1] - table[-2], 0) if len(table) > 1 else 0
+        row[DENSE_SLOPE] = _slope(table)
+        row[DECODE_SLOPE] = _slope(self.decode_ticks())
+        prompt = times.per_context if times.per_context_prompt is None else times.per_context_prompt
+        row[PROMPT_CONTEXT] = to_ticks(prompt)
         return row
 
     def dense_ticks(self) -> Ints:
         """Return the table of ``times.dense`` in ticks, each at least one tick."""
-        return np.array([max(1, to_ticks(seconds)) for seconds in self.times.dense], np.int64)
+        return _ticks(self.times.dense)
+
+    def decode_ticks(self) -> Ints:
+        """Return the table for steps without prompt tokens; ``DECODE_ROW`` of the row says where a fleet keeps it."""
+        return self.dense_ticks() if self.times.decode is None else _ticks(self.times.decode)
+
+
+def _ticks(seconds: tuple[float, ...]) -> Ints:
+    return np.array([max(1, to_ticks(each)) for each in seconds], np.int64)
+
+
+def _slope(table: Ints) -> int:
+    return int(max(table[-1] - table[-2], 0)) if len(table) > 1 else 0

@@ -60,7 +60,7 @@ from simulator.engine.serving.fleet.layout import (
 )
 from simulator.engine.serving.fleet.life import generated_by, leave_running, refuse, send_away, settle
 from simulator.engine.serving.fleet.memory import give_memory, make_room
-from simulator.engine.serving.fleet.planning import dense_ticks, host_ticks, join_running
+from simulator.engine.serving.fleet.planning import decode_ticks, host_ticks, join_running
 from simulator.engine.serving.fleet.queues import front, wait_last
 from simulator.engine.serving.fleet.routing import choose
 from simulator.engine.serving.stepping import span, steps_until
@@ -82,7 +82,7 @@ def shorten_step(f: Fleet, r: int, time: int) -> None:
     """Let the present run of iterations end at the first boundary not before ``time``."""
     row = f.replicas[r]
     e = row[CLASS]
-    first = dense_ticks(f, e, row[RUNNING]) + f.engines[e, DECODE_CONTEXT] * (row[CONTEXT] + row[RUNNING])
+    first = decode_ticks(f, e, row[RUNNING]) + f.engines[e, DECODE_CONTEXT] * (row[CONTEXT] + row[RUNNING])
     grow = f.engines[e, DECODE_CONTEXT] * row[RUNNING]
     floor = host_ticks(f, e, row[RUNNING])
     steps = steps_until(time - row[START], first, grow, floor)
@@ -135,7 +135,7 @@ def note_gaps(f: Fleet, e: int, r: int, steps: int, time: int) -> None:
     if row[MODE] == PREFILL:
         count_gaps(f.gap_counts, 1, time - row[START], 0, 1, running)
         return
-    first = dense_ticks(f, e, running) + f.engines[e, DECODE_CONTEXT] * (row[CONTEXT] + running)
+    first = decode_ticks(f, e, running) + f.engines[e, DECODE_CONTEXT] * (row[CONTEXT] + running)
     floor = host_ticks(f, e, running)
     grow = f.engines[e, DECODE_CONTEXT] * running
     if stall > 0:

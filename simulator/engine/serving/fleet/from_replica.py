@@ -14,6 +14,7 @@ from simulator.costs.serving.iteration import (
     host_seconds,
     pair_seconds,
 )
+from simulator.costs.serving.speculative import draft_of, token_context_seconds, token_dense_seconds
 from simulator.engine.serving.fleet.engine_class import EngineClass, StepTimes
 
 #: tokens per iteration at which the closed form is evaluated exactly; between them it is interpolated
@@ -23,6 +24,8 @@ _POINTS: Final = 96
 
 def step_times(replica: Replica, *, typical_prompt: float, typical_context: float) -> StepTimes:
     """Return the seconds of an iteration by tokens, up to the engine's budget.
+
+    Guessed tokens are checked in steps without prompt tokens only; in others each request generates one token.
 
     Args:
         replica: the model on its devices.
@@ -38,16 +41,39 @@ def step_times(replica: Replica, *, typical_prompt: float, typical_context: floa
     host = host_seconds(replica, prompts=False)
     serial = 0.0 if engine.overlapped else host
     dense = np.interp(np.arange(last + 1), points, dense_seconds(replica, points)) + serial
+    speculation, draft = replica.speculation, draft_of(replica)
+    per_context = context_seconds(replica, typical=typical_context)
+    per_pair = pair_seconds(replica, typical=max(typical_prompt, 1.0))
+    context_prompt, decode, yields = None, None, 1.0
+    if draft is not None:  # it reads prompts too
+        dense = dense + np.interp(np.arange(last + 1), points, dense_seconds(draft, points))
+        per_pair += pair_seconds(draft, typical=max(typical_prompt, 1.0))
+    if speculation is not None:
+        yields, context_prompt = speculation.expected_tokens, per_context
+        context_prompt += context_seconds(draft, typical=typical_context) if draft is not None else 0.0
+        per_context = token_context_seconds(replica, speculation, typical=typical_context)
+        running = np.maximum(1.0, np.arange(engine.max_num_seqs + 1))
+        decode = tuple((token_dense_seconds(replica, running, speculation) + serial / yields).tolist())
     with_prompts = max(0.0, host_seconds(replica, prompts=True) - host)
     return StepTimes(
         dense=tuple(dense.tolist()),
-        per_context=context_seconds(replica, typical=typical_context),
-        per_pair=pair_seconds(replica, typical=max(typical_prompt, 1.0)),
-        prefill_fixed=engine.prompt_s + (0.0 if engine.overlapped else with_prompts),
-        host_fixed=host if engine.overlapped else 0.0,
+        per_context=per_context,
+        per_pair=per_pair,
+        prefill_fixed=engine.prompt_s + (0.0 if engine.overlapped else with_prompts) + _adapter_load(replica),
+        host_fixed=host / yields if engine.overlapped else 0.0,
         host_fixed_prompt=host + with_prompts if engine.overlapped else 0.0,
         host_per_sequence=engine.host_per_sequence_s,
+        decode=decode,
+        per_context_prompt=context_prompt,
     )
+
+
+def _adapter_load(replica: Replica) -> float:
+    """Return the expected seconds that a step with a prompt waits for the prompt's adapter from host memory."""
+    if replica.adapters is None or replica.adapters.misses == 0:
+        return 0.0
+    each = replica.adapters.bytes_each(replica.cut()) / replica.layout.pp
+    return replica.adapters.misses * each / replica.device.require("host_bandwidth")
 
 
 def engine_class_of(

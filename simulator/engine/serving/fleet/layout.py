@@ -71,7 +71,7 @@ CHUNKED: Final = 4
 MIXED: Final = 5  # decode first: prompts ride along with decode iterations
 PAGED: Final = 6  # blocks on demand with preemption; otherwise the whole request is reserved at admission
 SWAP: Final = 7  # ticks per token to move a cache to or from the host; 0: recompute
-DECODE_CONTEXT: Final = 8  # ticks per token of context and iteration
+DECODE_CONTEXT: Final = 8  # ticks per token of context and iteration without prompt tokens
 PREFILL_PAIR: Final = 9  # ticks per (query, key) pair, doubled pairs
 PREFILL_FIXED: Final = 10  # ticks per step that holds prompt tokens
 HOST_FIXED: Final = 11
@@ -82,7 +82,10 @@ LINK_LATENCY: Final = 15
 GROUP: Final = 16  # KV blocks in one prefix block
 PREFIX_SLOTS: Final = 17  # prefix blocks a replica can remember; 0: no prefix cache
 HOST_PROMPT: Final = 18  # what the host's time is longer in a step that holds prompt tokens
-ENGINE_COLUMNS: Final = 19
+PROMPT_CONTEXT: Final = 19  # ticks per token of context in a step that holds prompt tokens
+DECODE_ROW: Final = 20  # row of ``dense`` for steps without prompt tokens
+DECODE_SLOPE: Final = 21  # ticks per token beyond that row
+ENGINE_COLUMNS: Final = 22
 
 # columns of ``world``
 NEXT: Final = 0  # next arrival
@@ -174,7 +177,7 @@ class Fleet(NamedTuple):
 
     world: Ints
     engines: Ints
-    dense: Ints  # [engine, tokens of the step] ticks of everything but attention
+    dense: Ints  # [row, tokens of the step] ticks of everything but attention; engine e has row e, and DECODE_ROW
     replicas: Ints
     open_: Shorts  # [pool, place]
     batch: Ints  # [replica, place] heap of running requests: last iteration * 2**31 + request

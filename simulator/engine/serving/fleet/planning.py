@@ -20,6 +20,8 @@ from simulator.engine.serving.fleet.layout import (
     DEADLINE,
     DECODE,
     DECODE_CONTEXT,
+    DECODE_ROW,
+    DECODE_SLOPE,
     DENSE_SLOPE,
     FOLLOWING,
     GENERATED,
@@ -47,6 +49,7 @@ from simulator.engine.serving.fleet.layout import (
     PREFILLED,
     PREFIX_SLOTS,
     PROMPT,
+    PROMPT_CONTEXT,
     READY,
     REUSED,
     RUNNING,
@@ -77,6 +80,15 @@ def dense_ticks(f: Fleet, e: int, tokens: int) -> int:
     if tokens <= last:
         return int(f.dense[e, tokens])
     return int(f.dense[e, last] + (tokens - last) * f.engines[e, DENSE_SLOPE])
+
+
+@jit
+def decode_ticks(f: Fleet, e: int, running: int) -> int:
+    """Return the same for a step in which so many requests generate one token each and nothing else happens."""
+    row, last = f.engines[e, DECODE_ROW], f.dense.shape[1] - 1
+    if running <= last:
+        return int(f.dense[row, running])
+    return int(f.dense[row, last] + (running - last) * f.engines[e, DECODE_SLOPE])
 
 
 @jit
@@ -259,7 +271,7 @@ def plan(f: Fleet, r: int, time: int) -> None:
         if not mixed:
             running = 0
         device = dense_ticks(f, e, running + tokens) + engine[PREFILL_FIXED] + pairs * engine[PREFILL_PAIR]
-        device += engine[DECODE_CONTEXT] * (row[CONTEXT] + running) if running > 0 else 0
+        device += engine[PROMPT_CONTEXT] * (row[CONTEXT] + running) if running > 0 else 0
         step = max(host_ticks(f, e, running + 1) + engine[HOST_PROMPT], device)
         row[MODE], row[START], row[STEPS] = PREFILL, time + swapping, 1
         row[PREFILLED] += tokens
@@ -268,7 +280,7 @@ def plan(f: Fleet, r: int, time: int) -> None:
         schedule(f, r, time + swapping + step)
     elif running > 0:
         begin = time + swapping
-        first = dense_ticks(f, e, running) + engine[DECODE_CONTEXT] * (row[CONTEXT] + running)
+        first = decode_ticks(f, e, running) + engine[DECODE_CONTEXT] * (row[CONTEXT] + running)
         floor = host_ticks(f, e, running)
         row[MODE], row[START] = DECODE, begin
         row[STEPS] = decode_steps(f, e, r, begin, first, floor)

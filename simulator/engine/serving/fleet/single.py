@@ -60,8 +60,8 @@ def _serve(
     held: list[int],
 ) -> tuple[list[int], list[int], list[int]]:
     """Return when each served request was admitted, had its first token, and ended."""
-    dense = fleet.dense[0].tolist()
-    last, slope = len(dense) - 1, engine[at.DENSE_SLOPE]
+    dense, decode = fleet.dense[0].tolist(), fleet.dense[engine[at.DECODE_ROW]].tolist()
+    last, slope, steep = len(dense) - 1, engine[at.DENSE_SLOPE], engine[at.DECODE_SLOPE]
     per_context, per_pair, fixed = engine[at.DECODE_CONTEXT], engine[at.PREFILL_PAIR], engine[at.PREFILL_FIXED]
     host, host_seq = engine[at.HOST_FIXED], engine[at.HOST_PER_SEQ]
     max_seqs, budget, blocks = engine[at.MAX_SEQS], engine[at.TOKEN_BUDGET], engine[at.BLOCKS]
@@ -102,7 +102,7 @@ def _serve(
         if not heap:
             now = arrives[here]
             continue
-        ahead = dense[running] if running <= last else dense[last] + (running - last) * slope
+        ahead = decode[running] if running <= last else decode[last] + (running - last) * steep
         ahead += per_context * (context + running)
         growth, floor = per_context * running, host + host_seq * running
         steps = heap[0][0] - iteration
