@@ -44,6 +44,8 @@ ANSWERS: dict[str, str] = {
     "PredictWorkload": "simulator.cli.run_predict",
     "DataWorkload": "simulator.cli.run_data",
     "BatchInferWorkload": "simulator.cli.run_data",
+    "FederatedWorkload": "simulator.cli.run_rounds",
+    "RlWorkload": "simulator.cli.run_rounds",
 }
 
 #: class of workload -> the command that plays it instead
