@@ -1,8 +1,8 @@
 """Reinforcement learning after pre-training: some devices write answers, others learn from them.
 
 A pool of replicas writes a batch of answers of random lengths, each replica refilled until its part is used up; the
-pool is done with its longest answer. A pool of learners makes one step of the batch. Writers may be ``ahead`` batches in
-front of the weights that they write with: 0 means that the pools take turns.
+pool is done with its longest answer. A pool of learners makes one step of the batch. Writers may be ``ahead`` batches
+in front of the weights that they write with: 0 means that the pools take turns.
 """
 
 from __future__ import annotations
