@@ -49,7 +49,7 @@ DEFINITIONS: Final[dict[str, str]] = {
     "network_read_bytes_per_step": "of them, over the network",
     "run_time_s": "from start to end: steps, checkpoints, evaluations, failures; mean of the runs that were played",
     "run_time_p90_s": "the same, which 9 of 10 runs do not exceed",
-    "run_goodput_fraction": "share of the run in steps that count",
+    "productive_fraction": "share of the run in steps that count",
     "run_cost_usd": "rent of all nodes and spares over the run",
     "failures": "that stop the run, in the mean",
     "cluster_mtbf_s": "of work between two failures of any node, in the mean",

@@ -70,13 +70,13 @@ class WholeRun:
     stages: tuple[StageEnd, ...]
 
     @property
-    def goodput(self) -> float:
+    def productive(self) -> float:
         """Share of the time in steps that count."""
         return sum(self.ledger[name] for name in ("compute", "communication", "idle")) / self.time_s
 
     def metrics(self) -> dict[str, float]:
         """Figures for the table of the result, units in their names."""
-        found = {"run_time_s": self.time_s, "run_goodput_fraction": self.goodput}
+        found = {"run_time_s": self.time_s, "productive_fraction": self.productive}
         if self.mtbf_s is not None:
             found |= {"run_time_p90_s": self.high_s, "failures": self.failures, "cluster_mtbf_s": self.mtbf_s,
                       "lost_work_s": self.ledger["lost"]}  # fmt: skip
@@ -98,16 +98,16 @@ class WholeRun:
 
     def facts(self) -> dict[str, Any]:
         """Everything as plain data."""
-        return asdict(self) | {"ledger": dict(self.ledger), "goodput": self.goodput}
+        return asdict(self) | {"ledger": dict(self.ledger), "productive_fraction": self.productive}
 
     @property
     def summary(self) -> str:
         """In half a line."""
-        return f"the whole run {show(self.time_s, 'time')}, goodput {self.goodput:.1%}"
+        return f"the whole run {show(self.time_s, 'time')}, {self.productive:.1%} of it productive"
 
     def sentences(self) -> Iterator[str]:
         """What to say about it."""
-        text = f"The whole run takes {show(self.time_s, 'time')}; {self.goodput:.1%} of it are steps that count."
+        text = f"The whole run takes {show(self.time_s, 'time')}; {self.productive:.1%} of it are steps that count."
         if self.mtbf_s is None:
             yield text
         else:
@@ -137,5 +137,5 @@ def plot_ledger(run: WholeRun) -> tuple[Figure, Any]:
         axes.invert_yaxis()
         axes.set_xlim(right=1.15 * max(causes.values()))
         axes.set_xlabel("days")
-        axes.set_title(f"Where {show(run.time_s, 'time')} go; goodput {run.goodput:.1%}")
+        axes.set_title(f"Where {show(run.time_s, 'time')} go; {run.productive:.1%} productive")
     return figure, axes

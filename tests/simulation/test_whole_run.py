@@ -28,7 +28,7 @@ def test_the_ledger_adds_up_to_the_run_and_to_its_money():
 def test_sixteen_thousand_devices_that_stop_every_three_hours_work_more_than_nine_tenths_of_the_time():
     found = ask()
     assert found.metrics["cluster_mtbf_s"] == pytest.approx(3.09 * 3600, rel=0.002)
-    assert found.run.goodput > 0.9
+    assert found.run.productive > 0.9
     per_54_days = found.run.failures / found.run.time_s * 54 * 86400
     assert 0.85 * 419 < per_54_days <= 419 * 1.05
 
@@ -68,7 +68,7 @@ def test_an_evaluation_is_forward_passes():
 
 
 def test_asynchronous_checkpoints_hold_the_run_up_less():
-    assert ask(f"{JOB}.checkpoint.mode=async").run.goodput > ask().run.goodput
+    assert ask(f"{JOB}.checkpoint.mode=async").run.productive > ask().run.productive
 
 
 def test_an_interval_cannot_be_found_without_failures():
