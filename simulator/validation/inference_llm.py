@@ -42,6 +42,7 @@ _ENGINES: Final = (
     ("llama.cpp", "llama.cpp"),
     ("vllm", "vllm"),
     ("sglang", "vllm"),
+    ("jetstream", "jetstream"),
 )
 #: TensorRT-LLM before this version -> its traits; later ones are those of today
 _TRTLLM: Final = (((0, 10), "trtllm-2023"), ((0, 18), "trtllm-2024"))

@@ -56,6 +56,16 @@ def test_a_forward_pass_of_a_batch_has_a_latency(model: str) -> None:
 
 
 @pytest.mark.slow
+def test_a_stream_of_speech_reports_a_long_sample_and_a_batch_of_it_is_padded_to_the_longest() -> None:
+    speech = {"model_id": "rnn-t", "engine": "tensorrt", "precision": "fp16", "input_len_tokens": ""}
+    single = speech | {"kind_of_work": "speech-batch", "metric": "latency_ms", "batch_samples": "1"}
+    middle, long = (predicted(**single, percentile=p) for p in ("p50", "p90"))
+    assert 1.5 * middle < long < 2.5 * middle
+    offline = speech | {"kind_of_work": "speech-offline", "metric": "samples_per_s"}
+    assert predicted(**offline | {"precision": "int8+fp16"}) == predicted(**offline)
+    assert predicted(**offline | {"n_accel": "4"}) == pytest.approx(4 * predicted(**offline))
+
+
 def test_a_closed_loop_with_more_users_has_slower_tokens() -> None:
     kind = {"kind_of_work": "llm-closed-loop", "metric": "tpot_ms"}
     few, many = (predicted(**kind, concurrency_requests=c) for c in ("4", "128"))

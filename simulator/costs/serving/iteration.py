@@ -171,8 +171,10 @@ def context_seconds(replica: Replica, *, typical: float) -> float:
     """Return seconds per token of context that the decoding requests of a step have cached.
 
     Sliding windows cap what is read; the slope is the secant at the ``typical`` context of one request (tokens).
+    Engines with slots of one length read the whole slot.
     """
     e = replica.kernels
+    slot = max(1.0, replica.engine.padded_context / max(typical, 1.0))
     total = 0.0
     for part in replica.cut().attention:
         seen = 1.0 if part.window is None else min(1.0, part.window / max(typical, 1.0))
@@ -180,7 +182,7 @@ def context_seconds(replica: Replica, *, typical: float) -> float:
         arithmetic = part.context_flop / (replica.numerics.wide.peak * e.attention)
         bound = max(memory, arithmetic) if replica.model.latent is not None else memory
         total += part.count * seen * max(bound, _core_seconds(replica, part.context_flop))
-    return total / (replica.layout.pp * replica.layout.dp_attention)
+    return slot * total / (replica.layout.pp * replica.layout.dp_attention)
 
 
 def _core_seconds(replica: Replica, flop: float) -> float:

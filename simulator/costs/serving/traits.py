@@ -78,6 +78,7 @@ class EngineTraits:
         speed: time of its products' arithmetic over that of the best ones measured on the device.
         memory: share of the device memory that weights, working space and cache may fill.
         memory_of_rest: that share is of what the first two leave.
+        padded_context: tokens of its slot that attention reads however few the request holds; 0: what it holds.
     """
 
     name: str
@@ -103,6 +104,7 @@ class EngineTraits:
     decode_first: bool
     reserves: bool  # keeps room for the whole output at admission instead of preempting
     fused_all_reduce: str | None
+    padded_context: int
 
 
 class _KernelsFile(StrictModel):
@@ -165,6 +167,7 @@ class _EngineFile(StrictModel):
     decode_first: bool
     reserves: bool
     fused_all_reduce: str | None = None
+    padded_context: Annotated[int, Field(ge=0)] = 0
 
     def build(self) -> EngineTraits:
         return EngineTraits(
@@ -191,6 +194,7 @@ class _EngineFile(StrictModel):
             decode_first=self.decode_first,
             reserves=self.reserves,
             fused_all_reduce=self.fused_all_reduce,
+            padded_context=self.padded_context,
         )
 
 

@@ -100,6 +100,14 @@ def test_a_sliding_window_caps_what_long_contexts_cost() -> None:
     assert context_seconds(r, typical=20_000) * 20_000 == pytest.approx(context_seconds(r, typical=4096) * 4096)
 
 
+def test_slots_of_one_length_are_read_whole_however_little_they_hold() -> None:
+    r = replica(engine="jetstream", device="google-tpu-v5e")
+    slot = r.engine.padded_context
+    reads = [context * context_seconds(r, typical=context) for context in (100.0, 500.0, float(slot), 2.0 * slot)]
+    assert reads[0] == pytest.approx(reads[1]) == pytest.approx(reads[2])
+    assert reads[3] == pytest.approx(2 * reads[2])
+
+
 def test_latent_attention_caches_far_less_than_heads_would() -> None:
     r = replica(8, model="deepseek-v3", weights="fp8", device="nvidia-h200-sxm5-141gb")
     assert token_bytes(r) == 61 * (512 + 64) * 2
