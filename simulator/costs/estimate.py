@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.costs.step import StepTimes, over_stages
-from simulator.mapping.plan import SCHEDULES, PlanTable
+from simulator.mapping.plan import SCHEDULES, SPLIT_BACKWARD, PlanTable
 
 Floats = NDArray[np.float64]
 
@@ -50,6 +50,8 @@ def estimate(times: StepTimes, table: PlanTable, *, nodes: Floats | float = 1.0)
     everyone = np.where(p == 1, work[:, 1], work[:, 0] + work[:, 2] + np.maximum(p - 2, 0) * work[:, 1])
     bubble = (everyone - slowest) / v + ragged_bubble(m, p, v, slowest, over_stages(times.backward))
     busy = m * slowest
+    if (table.schedule >= SPLIT_BACKWARD).any():
+        bubble, busy = _split_backward(times, table, bubble, busy)
     boundary = exposed_sends(times, table) * times.boundary
     alone = busy + bubble + boundary + times.gradients + times.optimizer + times.host
     waiting = alone * straggling(nodes)
@@ -66,6 +68,34 @@ def estimate(times: StepTimes, table: PlanTable, *, nodes: Floats | float = 1.0)
             "stragglers": waiting,
         },
     )
+
+
+def _split_backward(times: StepTimes, table: PlanTable, bubble: Floats, busy: Floats) -> tuple[Floats, Floats]:
+    """Return idle and busy seconds with those of ZB-H1 and DualPipe plans put in their rows.
+
+    With forward F, input gradients I and weight gradients W of a stage, and F&B of both passes beside each other:
+    ZB-H1 idles for (p - 1)(F + I - W) (arXiv 2401.10241, table 1), DualPipe for (p/2 - 1)(F&B + I - 2W) (arXiv
+    2412.19437, table 2, whose B is I + W). Both papers take W to be at most I; where it is longer it fills no more
+    than all of it. DualPipe waits for the longer of F and I in turn, and with fewer micro-batches than stages ZB-H1
+    has that many weight gradients less to fill with. DualPipe's outer stages do both ends of the model in equal shares;
+    what lies between them fills and drains.
+    """
+    m, p = table.micro_batches.astype(float), table.pp.astype(float)
+    inputs, weights = times.backward - times.weights, times.weights
+    filled = times.forward + np.maximum(inputs - weights, 0.0)
+    inner = np.maximum(p - 2, 0)
+    zero_bubble = filled[:, 0] + filled[:, 2] + inner * filled[:, 1] - over_stages(filled)
+    missing = np.maximum(p - m, 0.0) * over_stages(np.minimum(inputs, weights))
+    dual = table.schedule == SCHEDULES.index("dualpipe")
+    work = times.forward + times.backward
+    ends = 0.5 * (work[:, 0] + work[:, 2])
+    ways = np.where((p > 2)[:, None], np.stack([ends, work[:, 1]], axis=1), ends[:, None]).max(axis=1)
+    turn = (np.maximum(times.forward, inputs) + filled - times.joined)[:, 1]
+    half = p / 2.0 - 1.0
+    saved = np.maximum(m - p - 1.0, 0.0) * over_stages(times.joined)
+    zb = (table.schedule == SPLIT_BACKWARD) & (table.pp > 1)
+    idle = np.where(zb, zero_bubble + missing, np.where(dual, half * turn, bubble))
+    return idle, np.where(dual, m * ways - saved, busy)
 
 
 def straggling(nodes: Floats | float) -> Any:

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.costs.step import held_parameters, mean_parameters
+from simulator.costs.step import copies, held_parameters, mean_parameters
 from simulator.foundation.units import GIBI
 from simulator.mapping.plan import RECOMPUTE, SCHEDULES
 from simulator.mapping.program import LocalBlock, Program
@@ -35,6 +35,9 @@ MASK_BYTES: Final = 1.0
 CONTEXT_BYTES: Final = 1.0 * GIBI
 #: share of a device's memory that an allocator cannot use for tensors that come and go in different sizes
 FRAGMENTATION: Final = 0.03
+
+#: schedules under which the last stage holds as many micro-batches as the first
+_EVEN: Final = tuple(SCHEDULES.index(name) for name in ("gpipe", "zb-h1", "dualpipe"))
 
 PARTS: Final = ("weights", "gradients", "optimizer", "activations", "logits", "workspace")
 
@@ -70,11 +73,12 @@ def account(program: Program, framework: Framework) -> MemoryAccount:
         return per_parameter * owned[(table.zero >= stage).astype(np.int64), program.layout_index]
 
     trained = job.trained_share
+    twice, shared = copies(table), np.where(table.zero == 0, copies(table), 1.0)  # copies are one group to ZeRO
     activations, logits = _activations(program, framework)
     parts = {
-        "weights": held(3, job.precision.weight_bytes) + _beside_layers(program, framework),
-        "gradients": held(2, framework.gradient_bytes) * trained,
-        "optimizer": held(1, _state_bytes(job, framework)) * trained,
+        "weights": held(3, job.precision.weight_bytes) * twice + _beside_layers(program, framework),
+        "gradients": held(2, framework.gradient_bytes) * trained * twice,
+        "optimizer": held(1, _state_bytes(job, framework)) * trained * shared,
         "activations": activations,
         "logits": logits,
         "workspace": _workspace(program, framework),
@@ -119,9 +123,13 @@ def _activations(program: Program, framework: Framework) -> tuple[Floats, Floats
     working = np.where(full, kept, 0.0)  # the layer being recomputed is whole for a moment
     first = layers[:, 0] * layer * in_flight(program) + working
     head = _saved(program.head, program, framework, selective=False)[index]
-    last_flight = np.where(table.schedule == SCHEDULES.index("gpipe"), table.micro_batches, 1)
+    last_flight = np.where(np.isin(table.schedule, _EVEN), in_flight(program), 1)
     last = layers[:, 2] * layer * last_flight + working
-    on_first = (first > last + head) & (table.pp > 1)
+    dual = table.schedule == SCHEDULES.index(
+        "dualpipe"
+    )  # its outer stages do both ends, half of the micro-batches each
+    last = np.where(dual, 0.5 * (first + last), last)
+    on_first = (first > last + head) & (table.pp > 1) & ~dual
     return np.where(on_first | (table.pp == 1), first, last), np.where(on_first, 0.0, head)
 
 
@@ -132,6 +140,7 @@ def in_flight(program: Program) -> Floats:
     one_forward = np.minimum(m, p)
     interleaved = np.minimum(m, p * (1.0 + (p - 1.0) / (p * v)))
     held = np.where(v > 1, interleaved, one_forward)
+    held = np.where(table.schedule == SCHEDULES.index("dualpipe"), p + 1.0, held)
     return np.where(table.schedule == SCHEDULES.index("gpipe"), m, held)
 
 

@@ -90,11 +90,15 @@ class Work:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passes:
-    """The forward and the backward work of a block, and the part of forward that selective recomputation repeats."""
+    """The forward and the backward work of a block, and the part of forward that selective recomputation repeats.
+
+    ``weights`` are the seconds of backward that make weight gradients.
+    """
 
     forward: Work
     backward: Work
     attention: Work
+    weights: Floats
 
 
 def block_passes(
@@ -102,9 +106,10 @@ def block_passes(
 ) -> Passes:
     """Return the work of one block of a program for one micro-batch."""
     forward = backward = attention = Work.none(len(program.local))
+    weights = np.zeros(len(program.local))
     for operator in block.operators:
-        ahead, back = _operator_work(operator, program, machine, framework)
-        forward, backward = forward.add(ahead), backward.add(back)
+        ahead, back, own = _operator_work(operator, program, machine, framework)
+        forward, backward, weights = forward.add(ahead), backward.add(back), weights + own
         if isinstance(operator, LocalAttention) and framework.attention == "unfused":
             attention = attention.add(ahead)
     for exchange in block.exchanges:
@@ -114,12 +119,14 @@ def block_passes(
     # adding a micro-batch's weight gradients to the accumulated ones reads and writes each of them
     accumulated = 2.0 * framework.gradient_bytes * held * program.job.trained_share
     backward = backward.plus(elementwise=accumulated / machine.stream)
-    return Passes(forward=forward, backward=backward, attention=attention)
+    weights = weights + accumulated / machine.stream
+    return Passes(forward=forward, backward=backward, attention=attention, weights=weights)
 
 
 def _operator_work(
     operator: LocalOperator, program: Program, machine: Machine, framework: Framework
-) -> tuple[Work, Work]:
+) -> tuple[Work, Work, Floats | float]:
+    """Return forward and backward work, and the seconds of backward that make weight gradients."""
     none = Work.none(len(program.local))
     match operator:
         case LocalProduct():
@@ -130,6 +137,7 @@ def _operator_work(
             return (
                 none.plus(products=forward_time(operator, machine), elementwise=cast, kernels=ahead),
                 none.plus(products=inputs + weights * trained, elementwise=cast_back, kernels=back),
+                weights * trained if operator.weight else 0.0,
             )
         case LocalAttention():
             kernel = framework.attention
@@ -137,12 +145,14 @@ def _operator_work(
             return (
                 none.plus(products=attention_time(operator, machine, kernel=kernel, backward=False), kernels=ahead),
                 none.plus(products=attention_time(operator, machine, kernel=kernel, backward=True), kernels=back),
+                0.0,
             )
         case LocalScan():
             ahead, back = SCAN_KERNELS
             return (
                 none.plus(products=scan_time(operator, machine, backward=False), kernels=ahead),
                 none.plus(products=scan_time(operator, machine, backward=True), kernels=back),
+                0.0,
             )
         case LocalTraffic():
             share = framework.dispatch.traffic
@@ -152,6 +162,7 @@ def _operator_work(
                     elementwise=share * traffic_time(operator, machine, backward=False), kernels=operator.kernels
                 ),
                 none.plus(elementwise=share * traffic_time(operator, machine, backward=True), kernels=back_kernels),
+                0.0,
             )
 
 

@@ -101,8 +101,8 @@ def price_samples(
     none = np.zeros(len(plans))
     both = ahead.add(back)
     return StepTimes(
-        forward=_stages(forward), backward=_stages(backward), recomputed=_stages(none), boundary=none,
-        boundary_exposed=0.0, gradients=shown, gradients_hidden=hidden,
+        forward=_stages(forward), backward=_stages(backward), recomputed=_stages(none), weights=_stages(none),
+        joined=_stages(none), boundary=none, boundary_exposed=0.0, gradients=shown, gradients_hidden=hidden,
         optimizer=_update(job, samples * plans.micro_batches, machine, framework),
         host=np.full(len(plans), framework.dispatch.step_s), products=both.products, elementwise=both.elementwise,
         exchanged=both.exchanged, gathered=none, waiting=forward_waits + backward_waits,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from simulator.costs.compute import Machine
 from simulator.costs.passes import Network, Passes, Work, block_passes
-from simulator.mapping.plan import RECOMPUTE
+from simulator.mapping.plan import RECOMPUTE, SCHEDULES, SPLIT_BACKWARD, PlanTable
 from simulator.mapping.program import Program
 from simulator.profiles.framework import Framework
 from simulator.workload.optimizers import update_bytes_per_parameter
@@ -36,6 +36,10 @@ class StepTimes:
         forward, backward: (P, 3) what a stage is busy with one micro-batch, recomputation included in backward.
         boundary: moving one micro-batch's activation to the next stage.
         boundary_exposed: share of ``boundary`` during which both stages wait.
+        weights: (P, 3) the part of backward that makes weight gradients, for which no other stage waits; zero unless
+            the schedule splits backward passes.
+        joined: (P, 3) what a forward and a backward pass save beside each other, each hiding what the other sends; zero
+            unless the schedule joins them.
         gradients: exchange of gradients and sharded weights at the end of a step, the part that is not hidden.
         gradients_hidden: the part that runs beside the backward pass.
         optimizer: the update of the weights one rank holds.
@@ -47,6 +51,8 @@ class StepTimes:
     forward: Floats
     backward: Floats
     recomputed: Floats  # (P, 3), the part of backward that repeats forward work
+    weights: Floats
+    joined: Floats
     boundary: Floats
     boundary_exposed: float
     gradients: Floats
@@ -75,14 +81,18 @@ def price(program: Program, machine: Machine, framework: Framework, network: Net
     stage_forward = layers * forward[:, None] + edge_forward + host / 3
     stage_backward = layers * backward[:, None] + edge_backward + host * 2 / 3
     exchange, hidden = _gradients(program, over_stages(stage_backward), framework, network)
+    exchange = exchange + _copies_agree(program, framework, network)
     boundary = network.time("send_receive", program.boundary_bytes, program.groups["pp"])[program.layout_index]
     busy = layer.forward.add(layer.backward)
     waiting = layer.forward.busy(machine, framework)[1] + layer.backward.busy(machine, framework)[1]
+    weights, joined = _splits(program, layer, last, layers)
     inner = over_stages(layers)
     return StepTimes(
         forward=stage_forward,
         backward=stage_backward,
         recomputed=layers * recomputed[:, None],
+        weights=np.minimum(weights, stage_backward - layers * recomputed[:, None]),
+        joined=joined,
         boundary=boundary,
         boundary_exposed=framework.boundary_exposed,
         gradients=exchange,
@@ -105,12 +115,27 @@ def over_stages(seconds: Floats) -> Floats:
 def _mean_layer(program: Program, passes: Sequence[Passes]) -> Passes:
     """Return the average layer of a model whose layers are of several kinds: its blocks over its layers."""
     forward = backward = attention = Work.none(len(program.local))
+    weights = np.zeros(len(program.local))
     for block, part in zip(program.blocks, passes, strict=True):
         share = block.count / program.layers
         forward = forward.add(part.forward, share)
         backward = backward.add(part.backward, share)
         attention = attention.add(part.attention, share)
-    return Passes(forward=forward, backward=backward, attention=attention)
+        weights = weights + share * part.weights
+    return Passes(forward=forward, backward=backward, attention=attention, weights=weights)
+
+
+def _splits(program: Program, layer: Passes, head: Passes, layers: Floats) -> tuple[Floats, Floats]:
+    """Return seconds of weight gradients, and what joined passes save, of each stage; zero where no plan asks."""
+    table, index = program.table, program.index
+    split, dual = table.schedule >= SPLIT_BACKWARD, table.schedule == SCHEDULES.index("dualpipe")
+    if not split.any():
+        nothing = np.zeros((len(table), 3))
+        return nothing, nothing
+    weights = layers * layer.weights[index][:, None] + _edges(program, np.zeros(len(program.local)), head.weights)
+    both = layer.forward.add(layer.backward)
+    saved = both.exchanged - beside(both.exchanged, both.products + both.elementwise)
+    return np.where(split[:, None], weights, 0.0), np.where(dual[:, None], layers * saved[index][:, None], 0.0)
 
 
 def _layer_times(
@@ -221,6 +246,26 @@ def _gradients(program: Program, backward: Floats, framework: Framework, network
     return seconds - hidden, hidden
 
 
+def _copies_agree(program: Program, framework: Framework, network: Network) -> Floats:
+    """Return seconds in which the two stages that hold a piece under DualPipe add up its gradients.
+
+    Of its two pieces a stage sends one for the other's sum and gets it back: between the two, a reduce-scatter and an
+    all-gather. The sums are then exchanged over the replicas as in any pipeline.
+    """
+    dual = program.table.schedule == SCHEDULES.index("dualpipe")
+    if not dual.any():
+        return np.zeros(len(program.table))
+    dense, expert = held_parameters(program)
+    size = (dense + expert) * framework.gradient_bytes * program.job.trained_share
+    once = network.time("send_receive", size, program.groups["pp"])[program.layout_index]
+    return np.where(dual, 2.0 * once, 0.0)
+
+
+def copies(table: PlanTable) -> Floats:
+    """Return how many copies of its share of the model a rank holds: two under DualPipe, which runs both ways."""
+    return np.where(table.schedule == SCHEDULES.index("dualpipe"), 2.0, 1.0)
+
+
 def _optimizer(program: Program, machine: Machine, framework: Framework) -> Floats:
     """Return seconds of the memory-bound update of the weights that one rank owns."""
     job = program.job
@@ -231,4 +276,5 @@ def _optimizer(program: Program, machine: Machine, framework: Framework) -> Floa
     data, expert_data = program.groups["dp"].size, program.groups["edp"].size
     owned = np.stack([dense + expert, dense / data + expert / expert_data])  # whole, and sharded from ZeRO-1 on
     updated = owned[np.minimum(program.table.zero, 1), program.layout_index]
+    updated = updated * np.where(program.table.zero == 0, copies(program.table), 1.0)  # else the copies share it
     return updated * job.trained_share * moved / machine.stream

@@ -7,11 +7,15 @@ from typing import NamedTuple
 
 
 class Record(NamedTuple):
-    """One piece of work of one stage of one class of replicas; ``micro_batch`` and ``chunk`` are -1 where none is."""
+    """One piece of work of one stage of one class of replicas; ``micro_batch`` and ``chunk`` are -1 where none is.
+
+    ``kind`` is forward, backward, weights (weight gradients as a pass of their own), boundary, gradients,
+    gradients-hidden (beside backward passes), optimizer or host.
+    """
 
     replica: int  # position in ``Trace.replicas``
     stage: int
-    kind: str  # forward, backward, boundary, gradients, gradients-hidden (beside backward passes), optimizer, host
+    kind: str
     micro_batch: int
     chunk: int
     start: int

@@ -17,7 +17,8 @@ from simulator.foundation.errors import InputError
 Ints = NDArray[np.int64]
 
 RECOMPUTE = ("none", "selective", "full")
-SCHEDULES = ("gpipe", "1f1b")  # 1f1b with virtual stages is the interleaved schedule
+SCHEDULES = ("gpipe", "1f1b", "zb-h1", "dualpipe")  # 1f1b with virtual stages is the interleaved schedule
+SPLIT_BACKWARD = SCHEDULES.index("zb-h1")  # from here on, weight gradients are passes of their own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +55,13 @@ class Plan:
             raise InputError(f"zero={self.zero}: write 0, 1, 2 or 3.")
         if self.vpp > 1 and self.pp == 1:
             raise InputError(f"vpp={self.vpp} needs pp > 1: virtual stages interleave pipeline stages.")
+        if self.vpp > 1 and SCHEDULES.index(self.schedule) >= SPLIT_BACKWARD:
+            raise InputError(f"schedule={self.schedule!r} has no virtual stages: write vpp: 1, or schedule: 1f1b.")
+        if self.schedule == "dualpipe" and (self.pp % 2 or self.micro_batches % 2 or self.micro_batches < 2 * self.pp):
+            raise InputError(
+                f"schedule='dualpipe' with pp={self.pp} and {self.micro_batches} micro-batches: it needs an even pp "
+                f"and an even number of micro-batches, at least 2 * pp = {2 * self.pp}."
+            )
 
     @property
     def ranks(self) -> int:

@@ -120,12 +120,21 @@ def _redundant(table: PlanTable, bounds: Bounds) -> Marks:
     return ~(alone | nothing | ((table.tp == 1) & (table.sequence_parallel > 0)))
 
 
-@_rule(on_options, "schedule", "interleaving needs 1F1B and micro-batches in multiples of pp")
+@_rule(
+    on_options,
+    "schedule",
+    "virtual stages need 1F1B and micro-batches in multiples of pp; DualPipe an even pp and 2 pp of them",
+)
 def _schedule(table: PlanTable, bounds: Bounds) -> Marks:
     """As Megatron-LM asks (Narayanan et al. 2021, arXiv 2104.04473, section 2.2)."""
     interleaved = table.vpp > 1
     fits = (table.schedule == SCHEDULES.index("1f1b")) & (table.micro_batches % table.pp == 0)
-    return ~interleaved | fits
+    whole = ~interleaved | fits
+    dual = table.schedule == SCHEDULES.index("dualpipe")
+    if not dual.any():
+        return whole
+    both = (table.pp % 2 == 0) & (table.micro_batches % 2 == 0) & (table.micro_batches >= 2 * table.pp)
+    return whole & (~dual | both)
 
 
 @_rule(on_options, "sharding", "ZeRO-2 or ZeRO-3 under a pipeline")

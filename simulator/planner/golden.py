@@ -45,7 +45,7 @@ class DecisionFile(StrictModel):
     zero: Literal[0, 1, 2, 3] | None = None
     sequence_parallel: bool | None = None
     recompute: Literal["none", "selective", "full"] | None = None
-    schedule: Literal["gpipe", "1f1b"] | None = None
+    schedule: Literal["gpipe", "1f1b", "zb-h1", "dualpipe"] | None = None
 
 
 class HeldFile(StrictModel):

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _SHOWN: Final = {
     "forward": ("forward", "F"),
     "backward": ("backward", "B"),
+    "weights": ("weights", "W"),
     "boundary": ("communication", "send"),
     "gradients": ("communication", "gradients"),
     "gradients-hidden": ("communication", "gradients"),
@@ -48,7 +49,7 @@ def spans_of(result: Result) -> tuple[Span, ...]:
 
 def _span(record: Record, prefix: str) -> Span:
     kind, word = _SHOWN[record.kind]
-    numbered = record.kind in ("forward", "backward")
+    numbered = record.kind in ("forward", "backward", "weights")
     chunk = "abcdefghijklmnopqrstuvwxyz"[record.chunk % 26] if record.chunk > 0 else ""
     name = f"{word}{record.micro_batch}{chunk}" if numbered else word
     return Span(lane=f"{prefix}stage {record.stage}", name=name, kind=kind, start_s=to_seconds(record.start),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from simulator.costs.step import StepTimes
+from simulator.costs.step import Floats, StepTimes
 from simulator.engine.clock import to_seconds
 from simulator.engine.trace import Trace
 
@@ -42,17 +42,23 @@ MEANINGS: Final[dict[str, str]] = {
 }
 
 
+#: kinds of records that are passes of micro-batches
+PASSES: Final = ("forward", "backward", "weights")
+
+
 def busiest_lane(trace: Trace) -> tuple[int, int]:
     """Return (replica class, stage) of the lane with most passes' time; the first of equals."""
     busy: dict[tuple[int, int], int] = {}
     for record in trace.records:
-        if record.kind in ("forward", "backward"):
+        if record.kind in PASSES:
             lane = (record.replica, record.stage)
             busy[lane] = busy.get(lane, 0) + record.end - record.start
     return max(sorted(busy), key=lambda lane: busy[lane])
 
 
-def parts_of_trace(trace: Trace, lane: tuple[int, int], times: StepTimes, micro_batches: int) -> dict[str, float]:
+def parts_of_trace(
+    trace: Trace, lane: tuple[int, int], times: StepTimes, micro_batches: int, *, dual: bool = False
+) -> dict[str, float]:
     """Return the seconds of each part of a played step, as the given lane sees it; stragglers are not played.
 
     Args:
@@ -60,20 +66,31 @@ def parts_of_trace(trace: Trace, lane: tuple[int, int], times: StepTimes, micro_
         lane: class of replicas and stage.
         times: what the passes of that stage are made of (a table of one plan).
         micro_batches: of the step.
+        dual: whether half of them pass through the mirrored piece (DualPipe).
     """
     stage = lane[1]
     column = 0 if stage == 0 else 2 if stage == trace.stages - 1 else 1
+    opposite = {0: 2, 2: 0}.get(column, 1) if dual else column  # of the piece that the stage holds beside its own
     spent = {kind: to_seconds(trace.busy(*lane, kind)) for kind in ("host", "boundary", "gradients", "optimizer")}
-    passes = to_seconds(trace.busy(*lane, "forward", "backward"))
+    passes = to_seconds(trace.busy(*lane, *PASSES))
     bubble = to_seconds(trace.end) - passes - sum(spent.values())
-    inside = within_passes(times, column, micro_batches, passes)
+    inside = within_passes(times, (column, opposite), micro_batches, passes)
     return {**inside, **spent, "host": inside["host"] + spent["host"], "bubble": max(bubble, 0.0)}
 
 
-def within_passes(times: StepTimes, column: int, micro_batches: int, passes: float) -> dict[str, float]:
-    """Return what a stage's passes are made of, in seconds that add up to ``passes``."""
-    exchange = micro_batches * float(times.exchanged[0] + times.gathered[0])
-    recompute = micro_batches * float(times.recomputed[0, column])
+def within_passes(times: StepTimes, pieces: tuple[int, int], micro_batches: int, passes: float) -> dict[str, float]:
+    """Return what a stage's passes are made of, in seconds that add up to ``passes``.
+
+    ``pieces`` are the columns of ``times`` that the two halves of the micro-batches pass through. What joined passes
+    save is taken off their exchanges.
+    """
+
+    def mean(seconds: Floats) -> float:
+        return micro_batches * 0.5 * float(seconds[0, pieces[0]] + seconds[0, pieces[1]])
+
+    saved = max(mean(times.forward + times.backward) - passes, 0.0) if times.joined.any() else 0.0
+    exchange = max(micro_batches * float(times.exchanged[0] + times.gathered[0]) - saved, 0.0)
+    recompute = mean(times.recomputed)
     host = micro_batches * float(times.waiting[0])
     compute = passes - exchange - recompute - host
     assert compute >= -1e-9 * passes, f"passes of {passes} s hold more than that"

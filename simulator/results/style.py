@@ -25,6 +25,7 @@ PALETTE: Final = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e0
 KINDS: Final[dict[str, str]] = {
     "forward": "#0072b2",
     "backward": "#56b4e9",
+    "weights": "#5e4fa2",
     "recompute": "#a6cee3",
     "optimizer": "#009e73",
     "communication": "#e69f00",

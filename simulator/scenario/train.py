@@ -75,7 +75,7 @@ class LayoutFile(StrictModel):
     dp: Degree | None = Field(default=None, description="data parallelism: cuts the batch; left out: the rest")
     ep: Degree = Field(default=1, description="expert parallelism; must divide tp*cp*dp")
     vpp: Degree = Field(default=1, description="virtual stages per pipeline rank: more than 1 interleaves")
-    schedule: Literal["gpipe", "1f1b"] = "1f1b"
+    schedule: Literal["gpipe", "1f1b", "zb-h1", "dualpipe"] = "1f1b"
     zero: Annotated[int, Field(ge=0, le=3)] = Field(
         default=0, description="what DP shards: 0 nothing, 1 optimizer, 2 and gradients, 3 and weights"
     )

@@ -30,7 +30,7 @@ class ChoicesFile(StrictModel):
     zero: list[Zero] | None = None
     sequence_parallel: list[bool] | None = None
     recompute: list[Literal["none", "selective", "full"]] | None = None
-    schedule: list[Literal["gpipe", "1f1b"]] | None = None
+    schedule: list[Literal["gpipe", "1f1b", "zb-h1", "dualpipe"]] | None = None
     nodes: list[str] | None = Field(default=None, description="machines of the catalogue; left out: the cluster's")
     count: list[Count] | None = Field(default=None, description="how many of the machines")
     precision: list[str] | None = Field(default=None, description="number formats of a service's weights")

@@ -43,7 +43,8 @@ def simulate_training(scenario: Scenario, workload: TrainWorkload, plan: Plan | 
     else:
         trace = play(write_script(plan, classes, times))
         lane = busiest_lane(trace)
-        alone = parts_of_trace(trace, lane, times[classes[lane[0]].conditions[lane[1]]], plan.micro_batches)
+        found_times = times[classes[lane[0]].conditions[lane[1]]]
+        alone = parts_of_trace(trace, lane, found_times, plan.micro_batches, dual=plan.schedule == "dualpipe")
         parts = with_stragglers(alone, float(straggling(setting.nodes)))
     parts = exchange.parts(parts)
     workload = decided_interval(workload, setting, sum(parts.values()))

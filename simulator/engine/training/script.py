@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from simulator.costs.step import StepTimes
 from simulator.engine.clock import to_ticks
-from simulator.mapping.pipeline import Schedule, schedule_of
+from simulator.mapping.pipeline import Action, Schedule, schedule_of
 from simulator.mapping.plan import Plan
 from simulator.mapping.unfolding import Condition, ReplicaClass
 
@@ -16,22 +16,39 @@ from simulator.mapping.unfolding import Condition, ReplicaClass
 class StagePace:
     """Ticks of one stage: a pass of one micro-batch through one chunk, and a send to the next stage.
 
-    ``exposed`` is the part of a send that keeps the sender, and by it the receiver, from computing.
+    ``weights`` is the part of backward that makes weight gradients, ``joined`` what a forward and a backward pass save
+    beside each other. ``exposed`` is the part of a send that keeps the sender, and by it the receiver, from computing.
     """
 
     forward: int
     backward: int
     boundary: int
     exposed: int
+    weights: int = 0
+    joined: int = 0
+
+    def ticks(self, action: Action) -> int:
+        """Return how long a pass takes."""
+        if not action.backward:
+            return self.forward
+        return {"whole": self.backward, "inputs": self.backward - self.weights, "weights": self.weights}[action.half]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplicaPace:
-    """A class of data-parallel replicas: its name, how many there are, and the pace of each stage."""
+    """A class of data-parallel replicas: its name, how many there are, and the pace of each stage.
+
+    ``opposite`` is the pace of each stage with the piece of the model that it holds for the opposite way.
+    """
 
     name: str
     count: int
     stages: tuple[StagePace, ...]
+    opposite: tuple[StagePace, ...]
+
+    def pace(self, stage: int, action: Action) -> StagePace:
+        """Return the pace at which a stage does an action."""
+        return self.opposite[stage] if action.opposite else self.stages[stage]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,16 +97,20 @@ def write_script(plan: Plan, classes: Sequence[ReplicaClass], times: Mapping[Con
 
 def _pace(plan: Plan, one: ReplicaClass, times: Mapping[Condition, StepTimes]) -> ReplicaPace:
     name = f"replicas like {one.first}" if one.count > 1 else f"replica {one.first}"
-    stages = tuple(_stage(plan, stage, times[condition]) for stage, condition in enumerate(one.conditions))
-    return ReplicaPace(name=name, count=one.count, stages=stages)
+    seats = range(plan.pp)
+    stages = tuple(_stage(plan, seat, times[one.conditions[seat]]) for seat in seats)
+    opposite = tuple(_stage(plan, plan.pp - 1 - seat, times[one.conditions[seat]]) for seat in seats)
+    return ReplicaPace(name=name, count=one.count, stages=stages, opposite=opposite)
 
 
-def _stage(plan: Plan, stage: int, times: StepTimes) -> StagePace:
-    column = 0 if stage == 0 else 2 if stage == plan.pp - 1 else 1
+def _stage(plan: Plan, piece: int, times: StepTimes) -> StagePace:
+    column = 0 if piece == 0 else 2 if piece == plan.pp - 1 else 1
     boundary = float(times.boundary[0])
     return StagePace(
         forward=to_ticks(float(times.forward[0, column]) / plan.vpp),
         backward=to_ticks(float(times.backward[0, column]) / plan.vpp),
         boundary=to_ticks(boundary),
         exposed=to_ticks(boundary * times.boundary_exposed),
+        weights=to_ticks(float(times.weights[0, column])),
+        joined=to_ticks(float(times.joined[0, column])),
     )

@@ -13,8 +13,8 @@ import simpy
 
 from simulator.engine.trace import Record, Trace
 from simulator.engine.training.mail import Mail
-from simulator.engine.training.script import Script
-from simulator.mapping.pipeline import comes_from, goes_to
+from simulator.engine.training.script import ReplicaPace, Script
+from simulator.mapping.pipeline import Action, comes_from, goes_to, turns
 
 NONE: Final = -1  # in place of a micro-batch or a chunk
 
@@ -41,26 +41,41 @@ def play(script: Script) -> Trace:
 
 def _passes(env: Any, script: Script, replica: int, stage: int, mail: Mail, records: list[Record]) -> Process:
     """Work through the schedule of one stage of one class of replicas."""
-    pace, stages, chunks = script.replicas[replica].stages[stage], script.stages, script.chunks
+    pace, stages, chunks = script.replicas[replica], script.stages, script.chunks
     if script.host:
         yield env.timeout(script.host)
         records.append(Record(replica, stage, "host", NONE, NONE, 0, env.now))
-    for action in script.schedule(stage, stages, script.micro_batches, chunks):
-        backward, number, chunk = action
-        if comes_from(action, stage, stages, chunks) is not None:
-            yield from mail.take((stage, action))
-        start = env.now
-        yield env.timeout(pace.backward if backward else pace.forward)
-        records.append(Record(replica, stage, "backward" if backward else "forward", number, chunk, start, env.now))
-        target = goes_to(action, stage, stages, chunks)
-        if target is None:
-            continue
-        delay = max(pace.boundary, script.replicas[replica].stages[target.stage].boundary)
-        mail.post((target.stage, action._replace(chunk=target.chunk)), delay)
-        if pace.exposed:
-            start = env.now
-            yield env.timeout(pace.exposed)
-            records.append(Record(replica, stage, "boundary", number, chunk, start, env.now))
+    for together in turns(script.schedule(stage, stages, script.micro_batches, chunks)):
+        for action in together:
+            if comes_from(action, stage, stages, chunks) is not None:
+                yield from mail.take((stage, action.output))
+        yield from _compute(env, replica, stage, together, pace, records)
+        for action in together:
+            target = goes_to(action, stage, stages, chunks)
+            if target is None:
+                continue
+            own = pace.pace(stage, action)
+            delay = max(own.boundary, pace.pace(target.stage, action).boundary)
+            mail.post((target.stage, action._replace(chunk=target.chunk).output), delay)
+            if own.exposed and len(together) == 1:
+                start = env.now
+                yield env.timeout(own.exposed)
+                records.append(Record(replica, stage, "boundary", *action[1:3], start, env.now))
+
+
+def _compute(
+    env: Any, replica: int, stage: int, together: tuple[Action, ...], pace: ReplicaPace, records: list[Record]
+) -> Process:
+    """Do one pass, or several beside each other: they end together and are written down one after the other."""
+    lengths = [pace.pace(stage, action).ticks(action) for action in together]
+    saved = min(pace.pace(stage, action).joined for action in together) if len(together) > 1 else 0
+    lengths[-1] -= saved
+    start = env.now
+    yield env.timeout(sum(lengths))
+    for action, length in zip(together, lengths, strict=True):
+        kind = "forward" if not action.backward else "weights" if action.half == "weights" else "backward"
+        records.append(Record(replica, stage, kind, action.micro_batch, action.chunk, start, start + length))
+        start += length
 
 
 def _update(env: Any, script: Script, stage: int, passes: Sequence[Any], records: list[Record]) -> Process:

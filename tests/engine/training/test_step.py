@@ -47,6 +47,61 @@ def test_the_idle_share_is_the_published_bubble_fraction(schedule):
         assert idle == pytest.approx((p - 1) / (m + p - 1), rel=1e-9)
 
 
+SPLITS = [(0.010, 0.010), (0.008, 0.006), (0.009, 0.012), (0.005, 0.02)]
+
+
+@pytest.mark.parametrize(("inputs", "weights"), [*SPLITS, (0.015, 0.006)])
+@pytest.mark.parametrize("p", [1, 2, 4, 7, 8])
+@pytest.mark.parametrize("m", [1, 3, 8, 21])
+def test_zero_bubble_idles_as_its_paper_says(inputs, weights, p, m):
+    """(p - 1)(F + I - W), arXiv 2401.10241 table 1; fewer micro-batches than stages fill less."""
+    times = step_times([F] * 3, [inputs + weights] * 3, weights=[weights] * 3)
+    plan = Plan(pp=p, micro_batches=m, schedule="zb-h1")
+    idle = (p - 1) * (F + max(inputs - weights, 0)) + max(p - m, 0) * min(inputs, weights)
+    assert engine_seconds(plan, times) == pytest.approx(m * (F + inputs + weights) + idle, rel=1e-9)
+    assert estimate_seconds(plan, times) == pytest.approx(engine_seconds(plan, times), rel=1e-9)
+
+
+@pytest.mark.parametrize(("inputs", "weights"), SPLITS)
+@pytest.mark.parametrize("saved", [0.0, 0.004])
+@pytest.mark.parametrize(("p", "m"), [(2, 4), (4, 8), (4, 16), (8, 16), (8, 34), (16, 64)])
+def test_dualpipe_idles_as_its_paper_says(inputs, weights, saved, p, m):
+    """(p/2 - 1)(F&B + B - 3W), arXiv 2412.19437 table 2, where F is as long as I and W no longer."""
+    times = step_times([F] * 3, [inputs + weights] * 3, weights=[weights] * 3, joined=saved)
+    plan = Plan(pp=p, micro_batches=m, schedule="dualpipe")
+    assert estimate_seconds(plan, times) == pytest.approx(engine_seconds(plan, times), rel=1e-9)
+    if inputs == F >= weights:
+        both, back = F + inputs + weights - saved, inputs + weights
+        joined = m - p - 1  # of the stages in the middle; the others' are in the bubble
+        idle = (p / 2 - 1) * (both + back - 3 * weights)
+        busy = m * (F + back) - joined * saved
+        assert engine_seconds(plan, times) == pytest.approx(busy + idle, rel=1e-9)
+
+
+def test_schedules_idle_less_the_younger_they_are():
+    times = step_times([F] * 3, [2 * F] * 3, weights=[F] * 3)
+    took = [
+        engine_seconds(Plan(pp=8, micro_batches=16, schedule=name), times) for name in ("1f1b", "zb-h1", "dualpipe")
+    ]
+    assert [round((seconds - 16 * 3 * F) / F) for seconds in took] == [7 * 3, 7, 6]
+
+
+@given(
+    half=st.integers(1, 4), more=st.integers(0, 8), last=st.floats(1.0, 1.2), send=st.floats(0.0, 0.02),
+    exposed=st.floats(0.0, 1.0), ratio=st.floats(0.5, 1.5), name=st.sampled_from(["zb-h1", "dualpipe"]),
+)  # fmt: skip
+@settings(derandomize=True, max_examples=100, deadline=None)
+def test_split_backward_passes_stay_close_to_the_engine(half, more, last, send, exposed, ratio, name):
+    """Stages as in practice, weight gradients from half as long as input gradients to half as long again."""
+    p, m = 2 * half, 4 * half + 2 * more
+    forward = [F, F if p > 2 else F * last, F * last]
+    weights = [ratio * one for one in forward]
+    times = step_times(forward, [one + w for one, w in zip(forward, weights, strict=True)], weights=weights,
+                       boundary=send * F, exposed=exposed)  # fmt: skip
+    plan = Plan(pp=p, micro_batches=m, schedule=name)
+    assert -0.03 <= estimate_seconds(plan, times) / engine_seconds(plan, times) - 1 <= 0.1
+
+
 def test_gradients_optimizer_and_host_follow_each_other():
     times = step_times([F] * 3, [B] * 3, gradients=0.5, optimizer=0.25, host=0.125)
     plan = Plan(dp=8, pp=2, micro_batches=4)
