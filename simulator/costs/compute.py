@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.costs.host import Offload
 from simulator.mapping.split import LocalAttention, LocalProduct, LocalScan, LocalTraffic
 from simulator.profiles.device import Device, peak_for
 from simulator.profiles.efficiency import Efficiency, efficiency_of
@@ -47,6 +48,7 @@ class Machine:
     units: int | None  # compute units that share the tiles of a product
     efficiency: Efficiency
     precision: Precision
+    offload: Offload | None = None  # what a job keeps outside the device
 
     @staticmethod
     def of(device: Device, precision: Precision, efficiency: Efficiency | None = None) -> Machine:

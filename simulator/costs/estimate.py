@@ -53,7 +53,7 @@ def estimate(times: StepTimes, table: PlanTable, *, nodes: Floats | float = 1.0)
     if (table.schedule >= SPLIT_BACKWARD).any():
         bubble, busy = _split_backward(times, table, bubble, busy)
     boundary = exposed_sends(times, table) * times.boundary
-    alone = busy + bubble + boundary + times.gradients + times.optimizer + times.host
+    alone = busy + bubble + boundary + times.gradients + times.optimizer + times.offload + times.host
     waiting = alone * straggling(nodes)
     return StepEstimate(
         step=alone + waiting,
@@ -65,6 +65,7 @@ def estimate(times: StepTimes, table: PlanTable, *, nodes: Floats | float = 1.0)
             "boundary": boundary,
             "gradients": times.gradients,
             "optimizer": times.optimizer,
+            "offload": times.offload,
             "stragglers": waiting,
         },
     )

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.costs.step import copies, held_parameters, mean_parameters
+from simulator.costs.held import copies, held_parameters, mean_parameters
 from simulator.foundation.units import GIBI
 from simulator.mapping.plan import RECOMPUTE, SCHEDULES
 from simulator.mapping.program import LocalBlock, Program

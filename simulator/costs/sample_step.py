@@ -104,6 +104,7 @@ def price_samples(
         forward=_stages(forward), backward=_stages(backward), recomputed=_stages(none), weights=_stages(none),
         joined=_stages(none), boundary=none, boundary_exposed=0.0, gradients=shown, gradients_hidden=hidden,
         optimizer=_update(job, samples * plans.micro_batches, machine, framework),
+        offload=none,
         host=np.full(len(plans), framework.dispatch.step_s), products=both.products, elementwise=both.elementwise,
         exchanged=both.exchanged, gathered=none, waiting=forward_waits + backward_waits,
     )  # fmt: skip

@@ -7,15 +7,17 @@ and the engine both start from the ``StepTimes`` it returns.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.costs.compute import Machine
+from simulator.costs.held import copies, held_parameters, mean_parameters
+from simulator.costs.offload import Wait, wait
 from simulator.costs.passes import Network, Passes, Work, block_passes
-from simulator.mapping.plan import RECOMPUTE, SCHEDULES, SPLIT_BACKWARD, PlanTable
+from simulator.mapping.plan import RECOMPUTE, SCHEDULES, SPLIT_BACKWARD
 from simulator.mapping.program import Program
 from simulator.profiles.framework import Framework
 from simulator.workload.optimizers import update_bytes_per_parameter
@@ -42,7 +44,8 @@ class StepTimes:
             unless the schedule joins them.
         gradients: exchange of gradients and sharded weights at the end of a step, the part that is not hidden.
         gradients_hidden: the part that runs beside the backward pass.
-        optimizer: the update of the weights one rank holds.
+        optimizer: the update of the weights one rank holds, on the device or, offloaded, on its host.
+        offload: transfers to and from what lies outside the device that nothing hides.
         host: time of the step that belongs to the host alone.
         products, elementwise, exchanged, gathered, waiting: (P,) pass times of the stage with most layers by where they
             go: arithmetic, memory traffic, collectives inside layers, weights awaited, device idle behind the host.
@@ -58,6 +61,7 @@ class StepTimes:
     gradients: Floats
     gradients_hidden: Floats
     optimizer: Floats
+    offload: Floats
     host: Floats
     products: Floats
     elementwise: Floats
@@ -86,6 +90,7 @@ def price(program: Program, machine: Machine, framework: Framework, network: Net
     busy = layer.forward.add(layer.backward)
     waiting = layer.forward.busy(machine, framework)[1] + layer.backward.busy(machine, framework)[1]
     weights, joined = _splits(program, layer, last, layers)
+    away = _away(program, machine, framework, over_stages(stage_forward), over_stages(stage_backward))
     inner = over_stages(layers)
     return StepTimes(
         forward=stage_forward,
@@ -97,7 +102,8 @@ def price(program: Program, machine: Machine, framework: Framework, network: Net
         boundary_exposed=framework.boundary_exposed,
         gradients=exchange,
         gradients_hidden=hidden,
-        optimizer=_optimizer(program, machine, framework),
+        optimizer=away.update,
+        offload=away.transfers,
         host=np.full(len(program.table), framework.dispatch.step_s),
         products=busy.products[index] * inner,
         elementwise=busy.elementwise[index] * inner,
@@ -199,28 +205,6 @@ def _gathers(program: Program, machine: Machine, framework: Framework, network: 
     return gather, np.where(again, 2.0, 1.0) * gather + scatter
 
 
-def mean_parameters(program: Program) -> tuple[Floats, Floats]:
-    """Return dense and expert parameters of the mean layer on one rank, per layout."""
-
-    def mean(name: str) -> Floats:
-        total = sum((getattr(block, name) * block.count for block in program.blocks), np.zeros(len(program.local)))
-        return np.asarray(total / program.layers)[program.layout_local]
-
-    return mean("parameters"), mean("expert_parameters")
-
-
-def held_parameters(program: Program) -> tuple[Floats, Floats]:
-    """Return dense and expert parameters of one rank of the fullest stage, before sharding over DP, per layout."""
-    dense, expert = mean_parameters(program)
-    model = program.job.model
-    rows = model.vocab * model.hidden / program.layouts.tp
-    single = program.layouts.pp == 1
-    ends = np.where(single, rows * (1.0 if model.tied_embeddings else 2.0), rows)
-    inner = program.stage_layers[:, 1]
-    edge = np.minimum(program.stage_layers[:, 0], program.stage_layers[:, 2])
-    return np.maximum(inner * dense, edge * dense + ends), inner * expert
-
-
 def _gradients(program: Program, backward: Floats, framework: Framework, network: Network) -> tuple[Floats, Floats]:
     """Return shown and hidden seconds of exchanging gradients (and ZeRO-1/2 weights) over the data-parallel ranks.
 
@@ -261,9 +245,13 @@ def _copies_agree(program: Program, framework: Framework, network: Network) -> F
     return np.where(dual, 2.0 * once, 0.0)
 
 
-def copies(table: PlanTable) -> Floats:
-    """Return how many copies of its share of the model a rank holds: two under DualPipe, which runs both ways."""
-    return np.where(table.schedule == SCHEDULES.index("dualpipe"), 2.0, 1.0)
+def _away(program: Program, machine: Machine, framework: Framework, forward: Floats, backward: Floats) -> Wait:
+    """Return the update of the weights, and transfers to and from the host that nothing hides."""
+    own = _optimizer(program, machine, framework)
+    if machine.offload is None:
+        return Wait(update=own, transfers=np.zeros(len(program.table)))
+    found = wait(program, framework, machine.offload, forward=forward, backward=backward)
+    return replace(found, update=found.update if machine.offload.optimizer else own)
 
 
 def _optimizer(program: Program, machine: Machine, framework: Framework) -> Floats:

@@ -10,7 +10,7 @@ class Record(NamedTuple):
     """One piece of work of one stage of one class of replicas; ``micro_batch`` and ``chunk`` are -1 where none is.
 
     ``kind`` is forward, backward, weights (weight gradients as a pass of their own), boundary, gradients,
-    gradients-hidden (beside backward passes), optimizer or host.
+    gradients-hidden (beside backward passes), optimizer, offload or host.
     """
 
     replica: int  # position in ``Trace.replicas``

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from simulator.costs.estimate import StepEstimate, estimate
 from simulator.costs.memory import MemoryAccount, account
+from simulator.costs.offload import lighten
 from simulator.costs.step import price
 from simulator.mapping.plan import PlanTable
 from simulator.mapping.program import lower
@@ -58,4 +59,5 @@ def price_table(table: PlanTable, question: Question) -> Priced:
     program = lower(question.job, table, setting.tiers)
     times = price(program, setting.machine, setting.framework, question.network)
     step = estimate(times, table, nodes=float(setting.nodes))
-    return Priced(table=table, estimate=step, memory=account(program, setting.framework))
+    held = lighten(account(program, setting.framework), program, setting.machine.offload)
+    return Priced(table=table, estimate=step, memory=held)

@@ -32,6 +32,7 @@ _SHOWN: Final = {
     "gradients": ("communication", "gradients"),
     "gradients-hidden": ("communication", "gradients"),
     "optimizer": ("optimizer", "update"),
+    "offload": ("communication", "offload"),
     "host": ("other", "host"),
 }
 

@@ -19,6 +19,7 @@ PARTS: Final[dict[str, str]] = {
     "bubble": "bubble",
     "gradients": "communication",
     "optimizer": "optimizer",
+    "offload": "communication",
     "stragglers": "bubble",
 }
 
@@ -35,6 +36,7 @@ MEANINGS: Final[dict[str, str]] = {
     "bubble": "the pipeline fills and drains, or waits for a slower stage",
     "gradients": "gradients (and sharded weights) exchanged over the replicas, where nothing hides it",
     "optimizer": "the update of the weights",
+    "offload": "weights, activations and gradients on their way to and from the host, where nothing hides it",
     "stragglers": "equal machines are not equal: the slowest of many sets the pace",
     "shards": "replicas with smaller shards wait for the one with the largest",
     "data": "the devices wait for the slowest loader",
@@ -71,7 +73,9 @@ def parts_of_trace(
     stage = lane[1]
     column = 0 if stage == 0 else 2 if stage == trace.stages - 1 else 1
     opposite = {0: 2, 2: 0}.get(column, 1) if dual else column  # of the piece that the stage holds beside its own
-    spent = {kind: to_seconds(trace.busy(*lane, kind)) for kind in ("host", "boundary", "gradients", "optimizer")}
+    spent = {
+        kind: to_seconds(trace.busy(*lane, kind)) for kind in ("host", "boundary", "gradients", "optimizer", "offload")
+    }
     passes = to_seconds(trace.busy(*lane, *PASSES))
     bubble = to_seconds(trace.end) - passes - sum(spent.values())
     inside = within_passes(times, (column, opposite), micro_batches, passes)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from simulator.costs.host import Offload
 from simulator.foundation.errors import InputError
 from simulator.foundation.schema import Count, Name, Seconds, StrictModel, text_or
 from simulator.mapping.plan import Plan
@@ -20,6 +21,7 @@ from simulator.scenario.train_input import (
     checkpoint_from,
     input_from,
 )
+from simulator.scenario.train_offload import OffloadFile, offload_from
 from simulator.scenario.train_run import (
     STEPS_ALONE,
     EvaluateFile,
@@ -111,6 +113,7 @@ class TrainFile(StrictModel):
     sync: SyncFile | None = Field(default=None, description="how replicas exchange; left out: an all-reduce each step")
     data: TrainDataFile | None = Field(default=None, description="what feeds it; left out: it never waits for data")
     checkpoint: TrainCheckpointFile | None = Field(default=None, description="left out: none is written")
+    offload: OffloadFile | None = Field(default=None, description="left out: everything lies on the devices")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +130,7 @@ class TrainWorkload:
         data: what feeds it; None if it never waits for data.
         checkpoint: None if none is written.
         around: what the whole run holds beside its steps.
+        offload: what lies outside the devices; None for nothing.
     """
 
     id: str
@@ -139,6 +143,7 @@ class TrainWorkload:
     data: TrainInput | None = None
     checkpoint: TrainCheckpoint | None = None
     around: RunAround = STEPS_ALONE
+    offload: Offload | None = None
 
     @property
     def steps(self) -> float | None:
@@ -176,6 +181,7 @@ def build(file: TrainFile, context: Context) -> TrainWorkload:
         data=feed,
         checkpoint=saved,
         around=around_from(file.evaluate, file.faults, file.stages, file.startup),
+        offload=None if file.offload is None else offload_from(file.offload, context.below("offload")),
     )
 
 

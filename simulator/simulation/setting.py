@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from simulator.costs.collectives import fabrics_of
@@ -77,7 +77,7 @@ def setting_of(scenario: Scenario, workload: TrainWorkload) -> Setting:
         job=job,
         device=slowest.device,
         smallest=smallest.device,
-        machine=Machine.of(slowest.device, job.precision),
+        machine=replace(Machine.of(slowest.device, job.precision), offload=workload.offload),
         framework=workload.framework,
         tiers=cluster.tiers,
         devices=scenario.devices,

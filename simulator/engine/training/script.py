@@ -62,6 +62,7 @@ class Script:
     gradients: tuple[int, ...]
     gradients_hidden: tuple[int, ...]
     optimizer: tuple[int, ...]
+    offload: tuple[int, ...]
     host: int
 
     @property
@@ -91,6 +92,7 @@ def write_script(plan: Plan, classes: Sequence[ReplicaClass], times: Mapping[Con
         gradients=slowest("gradients"),
         gradients_hidden=slowest("gradients_hidden"),
         optimizer=slowest("optimizer"),
+        offload=slowest("offload"),
         host=max(slowest("host")),
     )
 

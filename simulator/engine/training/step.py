@@ -85,7 +85,8 @@ def _update(env: Any, script: Script, stage: int, passes: Sequence[Any], records
     if hidden := script.gradients_hidden[stage]:
         start = max(env.now - hidden, script.host)
         records.extend(Record(replica, stage, "gradients-hidden", NONE, NONE, start, env.now) for replica in everyone)
-    for kind, ticks in (("gradients", script.gradients[stage]), ("optimizer", script.optimizer[stage])):
+    for kind, ticks in (("gradients", script.gradients[stage]), ("optimizer", script.optimizer[stage]),
+                        ("offload", script.offload[stage])):  # fmt: skip
         if ticks:
             start = env.now
             yield env.timeout(ticks)
