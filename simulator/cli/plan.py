@@ -32,6 +32,10 @@ Confirm = Annotated[
 Expect = Annotated[
     Path | None, _option("--expect", "Exit 5 and say what changed if the decision is not this file's.", metavar="FILE")
 ]
+Emit = Annotated[
+    str | None,
+    _option("--emit", "Files that start the plan, as `rackcast launch` has them; with --out.", metavar="ENGINE,..."),
+]
 
 
 def command(
@@ -42,6 +46,7 @@ def command(
     confirm: Confirm = None,
     workload: Workload = None,
     expect: Expect = None,
+    emit: Emit = None,
     out: options.OutDir = None,
     as_json: options.Json = False,
     as_csv: options.Csv = False,
@@ -67,6 +72,7 @@ def command(
 
     expected: GoldenFile | None = None if expect is None else load_golden(expect)
     question = load_scenario(scenario, overrides or [])
+    _may_emit(emit, question, workload, out)
     if isinstance(chosen_workload(question, workload), ServeWorkload):
         _serve(question, objective, confirm, top, workload, expected, out, as_json=as_json, as_csv=as_csv)
         return
@@ -81,6 +87,7 @@ def command(
         raise
     if out is not None:
         _write(found, out)
+        _emit(found, emit, out)
     _show(found, as_json=as_json, as_csv=as_csv)
     if expected is not None:
         check_golden(expected, found)
@@ -116,6 +123,36 @@ def _cluster(
     if out is not None:
         write(found, out)
     show(found, as_json=as_json, as_csv=as_csv)
+
+
+def _may_emit(emit: str | None, question: Scenario, workload: str | None, out: Path | None) -> None:
+    """Raise before any search if launch files are asked for that this question cannot have."""
+    from simulator.foundation.errors import InputError
+    from simulator.planner.training_cluster import asks_for_a_cluster
+    from simulator.scenario.serve import ServeWorkload
+    from simulator.simulation import chosen_workload
+
+    if emit is None:
+        return
+    if out is None:
+        raise InputError("--emit writes files: name a folder with --out.")
+    if isinstance(chosen_workload(question, workload), ServeWorkload) or asks_for_a_cluster(question):
+        raise InputError(
+            "--emit starts a layout on a given cluster; put the decision in the scenario, then `rackcast launch`."
+        )
+
+
+def _emit(found: Recommendation, emit: str | None, folder: Path) -> None:
+    from simulator.foundation.files import write_atomic
+    from simulator.planner.launch import launch_files
+    from simulator.planner.launch.order import order_of
+
+    if emit is None:
+        return
+    order = order_of(found.scenario, plan=found.plan, workload=found.result.workload)
+    files = launch_files(order, [name.strip() for name in emit.split(",")])
+    written = [write_atomic(folder / name, text) for name, text in files.items()]
+    output.note(f"wrote {', '.join(path.name for path in written)} to {folder}")
 
 
 def _bar(pieces: Iterable[PlanTable], total: int) -> Iterable[PlanTable]:

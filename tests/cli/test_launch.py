@@ -25,6 +25,18 @@ def test_a_refusal_exits_with_two_and_says_why(capsys):
     assert "cannot run this decision" in capsys.readouterr().err
 
 
+def test_plan_writes_the_files_of_its_own_decision(capsys, tmp_path):
+    small = ("workloads[0].model=gpt3-6.7b", "workloads[0].batch.global=64", "cluster.nodes[0].count=2",
+             "plan.choices.zero=[0, 1]", "plan.confirm=1")  # fmt: skip
+    changes = [word for change in small for word in ("--set", change)]
+    question = ("plan", str(shipped("scenarios") / "gpt3-175b.yaml"), *changes, "--emit", "megatron", "--json")
+    assert main([*question, "--out", str(tmp_path)]) == 0
+    decision = json.loads(capsys.readouterr().out)["decision"]
+    assert f"--tensor-model-parallel-size {decision['tp']} " in (tmp_path / "megatron.sh").read_text()
+    assert main([*question]) == 2
+    assert "--out" in capsys.readouterr().err
+
+
 def test_a_job_that_is_not_decided_is_planned_first(capsys):
     small = ("workloads[0].model=gpt3-6.7b", "workloads[0].batch.global=64", "cluster.nodes[0].count=2",
              "plan.choices.zero=[0, 1]")  # fmt: skip
