@@ -103,6 +103,11 @@ def _serve(
 
     if expected is not None or confirm is not None:
         raise InputError("--expect and --confirm are for training plans; a service's runs are plan.simulations.")
+    if question.plan.mix:
+        from simulator.cli.plan_mix import plan_mix
+
+        plan_mix(question, objective, workload, out, as_json=as_json, as_csv=as_csv)
+        return
     found = recommend_service(question, objective=objective, top=top, workload=workload)
     if out is not None:
         write(found, out)

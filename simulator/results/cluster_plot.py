@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from simulator.foundation.units import DAY
 from simulator.results.style import ALARM, MUTED, PALETTE, new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+#: least ratio of the times of two clusters that both carry their names
+_APART: Final = 1.08
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +38,7 @@ def plot_clusters(
         axes.scatter([chosen.seconds / DAY], [chosen.usd], s=150, marker="*", color=ALARM, label="chosen", zorder=4)
         if deadline_s is not None:
             axes.axvline(deadline_s / DAY, color=MUTED, linestyle="--", linewidth=1.0, label="deadline")
-        for one in front:
+        for one in _apart(front):
             axes.annotate(one.name, (one.seconds / DAY, one.usd), xytext=(0, -8), textcoords="offset points",
                           fontsize=8, rotation=90, ha="center", va="top")  # fmt: skip
         axes.set_xscale("log")
@@ -45,3 +48,12 @@ def plot_clusters(
         axes.grid(visible=True)
         axes.legend(loc="lower right")
     return figure, axes
+
+
+def _apart(front: Sequence[ClusterPoint]) -> list[ClusterPoint]:
+    """Return those of a front, fastest first, whose names do not stand on one another."""
+    kept: list[ClusterPoint] = []
+    for one in front:
+        if not kept or one.seconds > _APART * kept[-1].seconds:
+            kept.append(one)
+    return kept

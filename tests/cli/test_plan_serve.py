@@ -54,3 +54,18 @@ def test_options_of_training_plans_are_refused(capsys):
     code, _, err = run(capsys, "plan", FILE, *SMALL, "--confirm", "1")
     assert code == 2
     assert "plan.simulations" in err
+
+
+def test_a_mix_of_machines_is_told_with_what_each_kind_alone_would_cost(capsys, tmp_path):
+    mixed = str(shipped("scenarios") / "plan-serve-mix.yaml")
+    small = (
+        "--set",
+        "workloads[0].traffic.seconds=20 s",
+        "--set",
+        "plan.choices.nodes=[aws-g6e.xlarge, aws-p5.4xlarge]",
+    )
+    assert main(["plan", mixed, *small, "--out", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("Take ")
+    assert "each kind alone would cost: aws-g6e.xlarge" in out
+    assert json.loads((tmp_path / "plan.json").read_text())["decision"]

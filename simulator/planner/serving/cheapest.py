@@ -112,6 +112,19 @@ def first_that_keeps(candidates: Sequence[PricedDeployment], trials: Trials) -> 
         more = [count for count in trial.deployment.machine.counts if count > nodes]
         if more:
             heapq.heappush(queue, _place(candidates[number], number, _step_up(more, nodes, trial)))
+    return _fewer_that_keep(candidates, trials)
+
+
+def _fewer_that_keep(candidates: Sequence[PricedDeployment], trials: Trials) -> Trial | None:
+    """Return one that keeps the limits on fewer nodes than where all draws kept them, but too far apart."""
+    mine, wanted = {priced.deployment for priced in candidates}, trials.question.workload.attainment
+    for spread in [one for one in trials.done.values() if one.deployment in mine and one.attainments[-1] >= wanted]:
+        for nodes in reversed(spread.deployment.machine.counts):
+            if spread.priced.fewest <= nodes < spread.nodes and not trials.spent:
+                if (trial := trials.play(spread.priced, nodes)).keeps:
+                    return trial
+                if trial.attainments[-1] < wanted:
+                    break
     return None
 
 
