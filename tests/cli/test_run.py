@@ -51,8 +51,8 @@ def test_out_holds_the_answer_its_tables_pictures_and_a_trace(capsys, tmp_path):
     code, _, err = run(capsys, "run", FILE, *QUICK, "--out", str(tmp_path))
     assert code == 0
     assert "wrote result.json" in err
-    pictures = {"timeline.png", "memory.png", "layout.png", "waterfall.png"}
-    tables = {"metrics.csv", "parts.csv", "memory.csv", "timeline.csv"}
+    pictures = {"timeline.png", "memory.png", "layout.png", "waterfall.png", "run.png"}
+    tables = {"metrics.csv", "parts.csv", "memory.csv", "timeline.csv", "run.csv"}
     assert {path.name for path in tmp_path.iterdir()} == pictures | tables | {"result.json", "trace.json"}
     trace = json.loads((tmp_path / "trace.json").read_text())
     assert {event["ph"] for event in trace["traceEvents"]} == {"M", "X"}
