@@ -121,7 +121,7 @@ def test_what_no_machine_can_keep_is_infeasible_with_its_smallest_relaxation() -
 
 
 def test_too_few_machines_are_told_how_many_would_do() -> None:
-    few = ("workloads[0].traffic.groups[0].rate=60 /s", "plan.choices.nodes=[aws-g6e.xlarge]", "plan.choices.count=[1]")
+    few = ("workloads[0].traffic.groups[0].rate=30 /s", "plan.choices.nodes=[aws-g6e.xlarge]", "plan.choices.count=[1]")
     with pytest.raises(Infeasible, match="no deployment of 'chat' keeps the limits") as caught:
         _ = recommend_service(scenario(*few))
     assert "take " in caught.value.relaxation
