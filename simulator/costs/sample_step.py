@@ -1,8 +1,9 @@
 """Durations of the parts of a training step of a network that works on samples: images, utterances, user-item pairs.
 
 The same :class:`StepTimes` as a transformer's step, so that the closed form and the engine need not tell them apart.
-Only data parallelism is known here. Embedding tables that fit beside the rest are copied to every rank and their
-gradients exchanged whole; larger ones are dealt out over the ranks, which send each other what was looked up.
+Only data parallelism is known here. Embedding tables that fit beside the rest are copied to every rank and of their
+gradients the rows exchanged that were looked up; larger ones are dealt out over the ranks, which send each other what
+was looked up.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ def price_samples(
     backward, backward_waits = back.busy(machine, framework)
     host = framework.dispatch.micro_batch_s
     forward, backward = forward + host / 3, backward + host * 2 / 3
-    shown, hidden = _gradients(job, plans, group, backward, framework, fabric)
+    shown, hidden = _gradients(job, samples, plans, group, backward, framework, fabric)
     none = np.zeros(len(plans))
     both = ahead.add(back)
     return StepTimes(
@@ -133,10 +134,23 @@ def _lookups(
 
 
 def _gradients(
-    job: SampleJob, plans: PlanTable, group: Group, backward: Floats, framework: Framework, fabric: Fabric
+    job: SampleJob,
+    samples: Floats,
+    plans: PlanTable,
+    group: Group,
+    backward: Floats,
+    framework: Framework,
+    fabric: Fabric,
 ) -> tuple[Floats, Floats]:
-    """Return shown and hidden seconds of exchanging the gradients, once per step, with the last micro-batch."""
-    size = np.full(len(plans), job.held * framework.gradient_bytes)
+    """Return shown and hidden seconds of exchanging the gradients, once per step, with the last micro-batch.
+
+    A copied table has gradients in the rows that the batch looked up. They are gathered, (n - 1) r bytes to each rank,
+    where that is less than to reduce the whole table, 2 (n - 1) / n of it.
+    """
+    dense = job.network.parameters - job.tables
+    rows = samples * plans.micro_batches * job.looked_up * plans.dp / 2
+    tables = np.minimum(job.tables, rows) if job.copies_tables else np.zeros(len(plans))
+    size = (dense + tables) * framework.gradient_bytes
     seconds = np.where(plans.dp > 1, fabric.time("all_reduce", size, group), 0.0)
     if not framework.overlaps_gradients:
         return seconds, np.zeros_like(seconds)

@@ -34,6 +34,28 @@ def machine(precision: str = "fp16-amp") -> Machine:
     return Machine.of(_A100, Precision.of(precision))
 
 
+class Counting:
+    """A network on which a byte takes a second."""
+
+    def time(self, operation: str, size: np.ndarray, group: object) -> np.ndarray:
+        return size
+
+
+def test_of_a_copied_table_the_rows_are_exchanged_that_were_looked_up_and_never_more_than_all() -> None:
+    job = SampleJob(network=load_network("ncf"), optimizer=optimizers["adam"])
+    framework = replace(_FRAMEWORK, overlaps_gradients=False)
+    plans = PlanTable.of([Plan(dp=8, micro_batch=size) for size in (1, 2, 2**20)])
+    node = _CATALOGUE.nodes["dgx-a100-640gb"]
+    cluster = build_cluster(nodes=[(node, _A100, 1)], links=_CATALOGUE.links, fabric=Fabric(shape="fat-tree"))
+    group = place_group(plans.dp, plans.tp, cluster.tiers)
+    times = price_samples(job, plans, group, machine(), framework, Counting(), vector=_A100.peak["fp32"])  # type: ignore[arg-type]
+    dense = (job.network.parameters - job.tables) * framework.gradient_bytes
+    one, two, all_ = times.gradients - dense
+    assert one == pytest.approx(8 * job.looked_up * framework.gradient_bytes / 2)
+    assert two == pytest.approx(2 * one)
+    assert all_ == pytest.approx(job.tables * framework.gradient_bytes)
+
+
 def step(name: str, plan: Plan, on: Machine | None = None) -> float:
     node = _CATALOGUE.nodes["dgx-a100-640gb"]
     tiers = build_cluster(nodes=[(node, _A100, 2)], links=_CATALOGUE.links, fabric=Fabric(shape="fat-tree")).tiers
