@@ -83,7 +83,8 @@ def _require_fits(path: Path, scenario: Scenario) -> None:
         if not isinstance(workload, TrainWorkload) or workload.plan is None:
             continue
         try:
-            fitting_memory(workload.job, workload.plan, device, workload.framework, scenario.cluster.tiers)
+            fitting_memory(workload.job, workload.plan, device, workload.framework, scenario.cluster.tiers,
+                           offload=workload.offload)  # fmt: skip
         except Infeasible as error:
             place = Place(file=str(path), key=f"workloads[{index}].parallelism")
             raise error.at(place) from None
