@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from simulator.cli import options, output
+from simulator.cli.decision import Decision, Shown, show, write
 from simulator.cli.run import Workload
 
 if TYPE_CHECKING:
@@ -85,10 +86,11 @@ def command(
         if expected is not None:
             check_infeasible(expected)
         raise
+    told = _decision(found)
     if out is not None:
-        _write(found, out)
+        write(told, out, table="plan.csv", draw=lambda: _draw(found, out))
         _emit(found, emit, out)
-    _show(found, as_json=as_json, as_csv=as_csv)
+    show(told, as_json=as_json, as_csv=as_csv)
     if expected is not None:
         check_golden(expected, found)
 
@@ -97,37 +99,38 @@ def _serve(
     question: Scenario, objective: str | None, confirm: int | None, top: int | None, workload: str | None,
     expected: GoldenFile | None, out: Path | None, *, as_json: bool, as_csv: bool,
 ) -> None:  # fmt: skip
-    from simulator.cli.plan_serve import show, write
+    from simulator.cli.plan_mix import plan_mix
+    from simulator.cli.plan_serve import decision
     from simulator.foundation.errors import InputError
     from simulator.planner.serving.service_plan import recommend_service
 
     if expected is not None or confirm is not None:
         raise InputError("--expect and --confirm are for training plans; a service's runs are plan.simulations.")
     if question.plan.mix:
-        from simulator.cli.plan_mix import plan_mix
-
-        plan_mix(question, objective, workload, out, as_json=as_json, as_csv=as_csv)
-        return
-    found = recommend_service(question, objective=objective, top=top, workload=workload)
+        told, table = plan_mix(question, objective, workload), None
+    else:
+        found = recommend_service(question, objective=objective, top=top, workload=workload)
+        told, table = decision(found), "plan.csv"
     if out is not None:
-        write(found, out)
-    show(found, as_json=as_json, as_csv=as_csv)
+        write(told, out, table=table)
+    show(told, as_json=as_json, as_csv=as_csv)
 
 
 def _cluster(
     question: Scenario, objective: str | None, confirm: int | None, top: int | None, workload: str | None,
     expected: GoldenFile | None, out: Path | None, *, as_json: bool, as_csv: bool,
 ) -> None:  # fmt: skip
-    from simulator.cli.plan_cluster import show, write
+    from simulator.cli.plan_cluster import decision, draw
     from simulator.foundation.errors import InputError
     from simulator.planner.training_cluster import recommend_cluster
 
     if expected is not None:
         raise InputError("--expect holds a layout on a given cluster; leave nodes and count out of plan.choices.")
     found = recommend_cluster(question, objective=objective, confirm=confirm, top=top, workload=workload)
+    told = decision(found)
     if out is not None:
-        write(found, out)
-    show(found, as_json=as_json, as_csv=as_csv)
+        write(told, out, table="clusters.csv", draw=lambda: draw(found, out))
+    show(told, as_json=as_json, as_csv=as_csv)
 
 
 def _may_emit(emit: str | None, question: Scenario, workload: str | None, out: Path | None) -> None:
@@ -164,50 +167,42 @@ def _bar(pieces: Iterable[PlanTable], total: int) -> Iterable[PlanTable]:
     return output.progress(pieces, label="pricing plans", total=total)
 
 
-def _facts(found: Recommendation) -> dict[str, Any]:
-    from simulator.planner.report import sentences
-    from simulator.simulation.inputs import inputs_of
-
-    return {**found.facts(), "explanation": sentences(found), "inputs": inputs_of(found.scenario)}
-
-
-def _show(found: Recommendation, *, as_json: bool, as_csv: bool) -> None:
-    from simulator.planner.report import COLUMNS, SHOWN, rows, sentences, shown
-
-    if as_json:
-        output.json_document(_facts(found))
-        return
-    if as_csv:
-        output.csv(COLUMNS, rows(found))
-        return
-    for text in sentences(found):
-        output.line(text)
+def _decision(found: Recommendation) -> Decision:
     from simulator.cli.readable import readable
     from simulator.cli.run_train import tables
+    from simulator.planner.report import COLUMNS, SHOWN, rows, sentences, shown
+    from simulator.simulation.inputs import inputs_of
 
-    table = tables(found.result)["parts"]
-    output.table(*readable(table.columns, table.rows), title="where the step goes")
-    output.table(SHOWN, shown(found), title=f"best plans by {found.objective}, one per layout")
+    parts = tables(found.result)["parts"]
+    columns, values = readable(parts.columns, parts.rows)
+    title = f"best plans by {found.objective}, one per layout"
+    return Decision(
+        facts={**found.facts(), "inputs": inputs_of(found.scenario)},
+        sentences=sentences(found),
+        columns=COLUMNS,
+        rows=rows(found),
+        shown=[
+            Shown(columns=columns, rows=values, title="where the step goes"),
+            Shown(columns=SHOWN, rows=shown(found), title=title),
+        ],
+    )
 
 
-def _write(found: Recommendation, folder: Path) -> None:
+def _draw(found: Recommendation, folder: Path) -> list[Path]:
+    """Write the golden file and the pictures."""
     from simulator.cli.run_train import draw
-    from simulator.foundation.files import canonical_json, write_atomic
+    from simulator.foundation.files import write_atomic
     from simulator.planner.golden import golden_text
-    from simulator.planner.report import COLUMNS, candidate, rows
+    from simulator.planner.report import candidate
     from simulator.results.plan_plots import plot_candidates, plot_front
     from simulator.results.style import save
 
-    document = output.envelope(_facts(found))
-    written = [
-        write_atomic(folder / "plan.json", canonical_json(document)),
-        write_atomic(folder / "plan.csv", output.csv_text(COLUMNS, rows(found))),
-        write_atomic(folder / "golden.yaml", golden_text(found)),
-        *draw(found.result, folder),
-    ]
     chosen, others = candidate(found.chosen), [candidate(one) for one in found.runner_ups]
     capacity = found.result.memory_limit
     front = [candidate(one) for one in found.front]
-    written.append(save(plot_candidates([chosen, *others], capacity)[0], folder / "memory-of-plans.png"))
-    written.append(save(plot_front(chosen, others, front, capacity)[0], folder / "time-against-memory.png"))
-    output.note(f"wrote {', '.join(path.name for path in written)} to {folder}")
+    return [
+        write_atomic(folder / "golden.yaml", golden_text(found)),
+        *draw(found.result, folder),
+        save(plot_candidates([chosen, *others], capacity)[0], folder / "memory-of-plans.png"),
+        save(plot_front(chosen, others, front, capacity)[0], folder / "time-against-memory.png"),
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simulator.cli import output
+from simulator.cli.decision import Decision, Shown
 
 if TYPE_CHECKING:
     from simulator.planner.training_cluster import ClusterPlan, Offer
@@ -41,42 +41,34 @@ def _same(one: Offer, other: Offer) -> bool:
     return (one.machine, one.nodes) == (other.machine, other.nodes)
 
 
-def show(found: ClusterPlan, *, as_json: bool, as_csv: bool) -> None:
-    """Print which cluster to take, its layout, and the front."""
-    if as_json:
-        output.json_document({**found.facts(), "explanation": sentences(found)})
-        return
-    if as_csv:
-        output.csv(COLUMNS, rows(found))
-        return
-    from simulator.foundation.units import show as spoken
+def decision(found: ClusterPlan) -> Decision:
+    """Return which cluster to take, its layout, and the front, as they are shown."""
+    from simulator.foundation.units import show
 
-    for text in sentences(found):
-        output.line(text)
-    table = [
-        (f"{one.nodes} x {one.machine.node.name}", spoken(one.seconds, "time"), f"{one.usd:,.0f} USD",
+    front = [
+        (f"{one.nodes} x {one.machine.node.name}", show(one.seconds, "time"), f"{one.usd:,.0f} USD",
          "chosen" if _same(one, found.chosen) else "")
         for one in found.front
     ]  # fmt: skip
-    output.table(("cluster", "time", "cost", ""), table, title="clusters that none beats in both time and money")
+    title = "clusters that none beats in both time and money"
+    return Decision(
+        facts=found.facts(),
+        sentences=sentences(found),
+        columns=COLUMNS,
+        rows=rows(found),
+        shown=[Shown(columns=("cluster", "time", "cost", ""), rows=front, title=title)],
+    )
 
 
-def write(found: ClusterPlan, folder: Path) -> None:
-    """Write plan.json, clusters.csv and the picture of money over time."""
-    from simulator.foundation.files import canonical_json, write_atomic
+def draw(found: ClusterPlan, folder: Path) -> list[Path]:
+    """Write the picture of money over time."""
     from simulator.results.cluster_plot import plot_clusters
     from simulator.results.style import save
 
-    document = output.envelope({**found.facts(), "explanation": sentences(found)})
     deadline = found.plan.scenario.slo.finish_s
     figure = plot_clusters(_point(found.chosen), [_point(one) for one in found.offers],
                            [_point(one) for one in found.front], deadline)[0]  # fmt: skip
-    written = [
-        write_atomic(folder / "plan.json", canonical_json(document)),
-        write_atomic(folder / "clusters.csv", output.csv_text(COLUMNS, rows(found))),
-        save(figure, folder / "cost-against-time.png"),
-    ]
-    output.note(f"wrote {', '.join(path.name for path in written)} to {folder}")
+    return [save(figure, folder / "cost-against-time.png")]
 
 
 def _point(one: Offer) -> ClusterPoint:

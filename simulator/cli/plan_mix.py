@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simulator.cli import output
+from simulator.cli.decision import Decision, Shown
 
 if TYPE_CHECKING:
     from simulator.planner.serving.service_mix import FleetMix
     from simulator.scenario import Scenario
 
 
-def plan_mix(
-    scenario: Scenario, objective: str | None, workload: str | None, out: Path | None, *, as_json: bool, as_csv: bool
-) -> None:
-    """Plan, write and print a mixed fleet; raises as :func:`cheapest_fleet`."""
+def plan_mix(scenario: Scenario, objective: str | None, workload: str | None) -> Decision:
+    """Plan a mixed fleet and return it as it is shown; raises as :func:`cheapest_fleet`."""
     from simulator.foundation.errors import InputError
-    from simulator.foundation.files import canonical_json, write_atomic
     from simulator.planner.serving.pricing import service_question
     from simulator.planner.serving.service_mix import cheapest_fleet
     from simulator.simulation import chosen_workload
@@ -26,20 +22,16 @@ def plan_mix(
     if (objective or scenario.plan.objective or "cost") != "cost":
         raise InputError("plan.mix looks for the least cost; leave the objective out.")
     found = cheapest_fleet(service_question(scenario, chosen_workload(scenario, workload), "cost"))
-    document = {**found.facts(), "scenario": scenario.name, "explanation": list(_sentences(found))}
     rows = found.rows()
-    table = [tuple(row.values()) for row in rows]
-    if out is not None:
-        written = write_atomic(out / "plan.json", canonical_json(output.envelope(document)))
-        output.note(f"wrote {written.name} to {out}")
-    if as_json:
-        output.json_document(document)
-    elif as_csv:
-        output.csv(tuple(rows[0]), table)
-    else:
-        for text in _sentences(found):
-            output.line(text)
-        output.table(tuple(rows[0]), table, title="the fleet, and the requests per second of each group that it serves")
+    columns, table = tuple(rows[0]), [tuple(row.values()) for row in rows]
+    title = "the fleet, and the requests per second of each group that it serves"
+    return Decision(
+        facts={**found.facts(), "scenario": scenario.name},
+        sentences=list(_sentences(found)),
+        columns=columns,
+        rows=table,
+        shown=[Shown(columns=columns, rows=table, title=title)],
+    )
 
 
 def _sentences(found: FleetMix) -> Iterator[str]:
