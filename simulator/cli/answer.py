@@ -15,6 +15,11 @@ class Table:
     columns: Sequence[str]
     rows: Sequence[Sequence[object]]
 
+    @staticmethod
+    def of(frame: Any) -> Table:
+        """Return the table of a pandas frame, its index left out."""
+        return Table(columns=list(frame.columns), rows=list(frame.itertuples(index=False, name=None)))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:

@@ -24,14 +24,10 @@ def answer(scenario: Scenario, workload: Any) -> Answer:
         "outcomes": result.outcomes_frame(),
         "requests": result.requests_frame(),
     }
-    tables = {
-        name: Table(columns=list(frame.columns), rows=list(frame.itertuples(index=False, name=None)))
-        for name, frame in frames.items()
-    }
     return Answer(
         summary=result.summary,
         facts=result.facts(),
-        tables=tables,
+        tables={name: Table.of(frame) for name, frame in frames.items()},
         draw=lambda folder: _draw(result, folder),
         missed=result.missed(),
     )

@@ -32,14 +32,10 @@ def answer(scenario: Scenario, workload: Any, *, resume: Path | None = None) -> 
 
         frames["intervals"] = intervals_frame(intervals)
         facts["intervals"] = {name: asdict(interval) for name, interval in intervals.items()}
-    tables = {
-        name: Table(columns=list(frame.columns), rows=list(frame.itertuples(index=False, name=None)))
-        for name, frame in frames.items()
-    }
     return Answer(
         summary=result.summary,
         facts=facts,
-        tables=tables,
+        tables={name: Table.of(frame) for name, frame in frames.items()},
         draw=lambda folder: draw(result, folder),
         missed=result.missed(),
     )

@@ -49,10 +49,7 @@ def tables(result: Result) -> dict[str, Table]:
         frames["run"] = ledger_frame(result)
         if result.run.stages:
             frames["stages"] = stages_frame(result)
-    return {
-        name: Table(columns=list(frame.columns), rows=list(frame.itertuples(index=False, name=None)))
-        for name, frame in frames.items()
-    }
+    return {name: Table.of(frame) for name, frame in frames.items()}
 
 
 def draw(result: Result, folder: Path) -> list[Path]:

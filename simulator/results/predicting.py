@@ -11,7 +11,7 @@ import numpy as np
 from simulator.costs.caching import che
 from simulator.engine.serving.predictor import OUTCOMES, Predicted, Store
 from simulator.foundation.units import KILO, MEGA
-from simulator.results.serving import summary_of
+from simulator.results.serving import frame_by_name, summary_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,10 +134,7 @@ class PredictionResult:
 
     def metrics_frame(self) -> pd.DataFrame:
         """Return the figures as a table."""
-        import pandas as pd
-
-        rows = self.metrics()
-        return pd.DataFrame({"metric": list(rows), "value": list(rows.values())})
+        return frame_by_name(self.metrics(), ("metric", "value"))
 
     def groups_frame(self) -> pd.DataFrame:
         """Return one row per group of requests (class or tenant): counts, percentiles, attainment."""
@@ -184,10 +181,7 @@ class PredictionResult:
 
     def outcomes_frame(self) -> pd.DataFrame:
         """Return requests by outcome."""
-        import pandas as pd
-
-        counts = self.predicted.counts()
-        return pd.DataFrame({"outcome": list(counts), "requests": list(counts.values())})
+        return frame_by_name(self.predicted.counts(), ("outcome", "requests"))
 
 
 def expected_hit_rate(store: Store) -> float:

@@ -155,10 +155,7 @@ class ServingResult:
 
     def metrics_frame(self) -> pd.DataFrame:
         """Return the figures as a table."""
-        import pandas as pd
-
-        rows = self.metrics()
-        return pd.DataFrame({"metric": list(rows), "value": list(rows.values())})
+        return frame_by_name(self.metrics(), ("metric", "value"))
 
     def groups_frame(self) -> pd.DataFrame:
         """Return one row per group of requests (class or tenant): counts, percentiles, attainment."""
@@ -214,16 +211,20 @@ class ServingResult:
 
     def outcomes_frame(self) -> pd.DataFrame:
         """Return requests by outcome."""
-        import pandas as pd
-
-        counts = self.served.counts()
-        return pd.DataFrame({"outcome": list(counts), "requests": list(counts.values())})
+        return frame_by_name(self.served.counts(), ("outcome", "requests"))
 
     def memory_frame(self) -> pd.DataFrame:
         """Return bytes of one device by part, in GB."""
         import pandas as pd
 
         return pd.DataFrame({"part": list(self.memory), "gb": [size / GIGA for size in self.memory.values()]})
+
+
+def frame_by_name(values: Mapping[str, float], columns: tuple[str, str]) -> pd.DataFrame:
+    """Return one row per name with its value, under two headings."""
+    import pandas as pd
+
+    return pd.DataFrame({columns[0]: list(values), columns[1]: list(values.values())})
 
 
 def summary_of(name: str, values: Floats) -> dict[str, float]:

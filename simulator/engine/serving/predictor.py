@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -169,7 +170,7 @@ def _through(reached: Floats, stages: tuple[Stage, ...], found: dict[str, StageR
 
     ends = play_graph(
         reached,
-        {stage.name: lambda arrival, stage=stage: play(stage, arrival) for stage in stages},  # type: ignore[misc]
+        {stage.name: partial(play, stage) for stage in stages},
         {stage.name: stage.before for stage in stages},
     )
     done = reached

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from simulator.foundation.randomness import Streams
 from simulator.workload.requests import Chains, Requests
 
 Floats = npt.NDArray[np.float64]
+T = TypeVar("T", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +165,7 @@ def _attainment(run: FleetRun, ended: npt.NDArray[np.int64], limits: Limits) -> 
 def _chosen(requests: Requests, order: npt.NDArray[np.int64], passed: Passed) -> Requests:
     """Return the requests that reach the router, in the order in which they do."""
 
-    def picked(column: npt.NDArray[np.generic] | None) -> npt.NDArray[np.generic] | None:
+    def picked(column: npt.NDArray[T] | None) -> npt.NDArray[T] | None:
         return None if column is None else column[order]
 
     place = np.full(len(requests) + 1, -1, np.int64)
@@ -175,12 +177,12 @@ def _chosen(requests: Requests, order: npt.NDArray[np.int64], passed: Passed) ->
         arrival_s=passed.reaches_s[order],
         prompt=requests.prompt[order],
         output=requests.output[order],
-        group=picked(requests.group),  # type: ignore[arg-type]
+        group=picked(requests.group),
         groups=requests.groups,
-        priority=picked(requests.priority),  # type: ignore[arg-type]
-        session=picked(requests.session),  # type: ignore[arg-type]
+        priority=picked(requests.priority),
+        session=picked(requests.session),
         successor=successor,
-        think_s=picked(requests.think_s),  # type: ignore[arg-type]
+        think_s=picked(requests.think_s),
         chains=None if requests.chains is None else _reordered(requests.chains, order),
     )
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from simulator.planner.launch.formats import WEIGHTS, format_refusals
 from simulator.planner.launch.order import ServeOrder
 from simulator.planner.launch.script import script
 
 #: docs/advanced_features/server_arguments.md
 CHECKED: Final = "SGLang, server_arguments.md of commit 004813e1"
 FILE: Final = "sglang.sh"
-
-_WEIGHTS: Final = {"bf16": "--dtype bfloat16", "fp16": "--dtype half", "fp8": "--dtype bfloat16 --quantization fp8"}
 
 
 def refusals(order: ServeOrder) -> list[str]:
@@ -26,11 +25,7 @@ def refusals(order: ServeOrder) -> list[str]:
     found += [f"{name} {degree} (only TP is written)" for name, degree in degrees.items() if degree > 1]
     if one.prefill is not None:
         found.append("separate replicas for prompts (they need a transfer backend that is the user's to choose)")
-    if one.precision not in _WEIGHTS:
-        found.append(f"the precision {one.precision} (bf16, fp16 and fp8 without a checkpoint of its own)")
-    if one.cache_precision not in (None, one.precision, "fp8"):
-        found.append(f"a cache in {one.cache_precision}")
-    return found
+    return found + format_refusals(one)
 
 
 def text(order: ServeOrder) -> str:
@@ -44,7 +39,7 @@ def text(order: ServeOrder) -> str:
 def _flags(order: ServeOrder) -> Iterator[str]:
     one = order.workload
     yield f"--tp {one.layout.tp}"
-    yield _WEIGHTS[one.precision]
+    yield WEIGHTS[one.precision]
     if one.cache_precision == "fp8":
         yield "--kv-cache-dtype fp8_e4m3"
     if one.engine.max_num_seqs is not None:

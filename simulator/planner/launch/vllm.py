@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from simulator.planner.launch.formats import WEIGHTS, format_refusals
 from simulator.planner.launch.order import ServeOrder
 from simulator.planner.launch.script import script
 
 #: docs.vllm.ai, engine arguments
 CHECKED: Final = "vLLM 0.8.1, engine arguments"
 FILE: Final = "vllm.sh"
-
-#: format of the weights -> flags; None: the engine takes none
-_WEIGHTS: Final = {"bf16": "--dtype bfloat16", "fp16": "--dtype half", "fp8": "--dtype bfloat16 --quantization fp8"}
 
 
 def refusals(order: ServeOrder) -> list[str]:
@@ -28,11 +26,7 @@ def refusals(order: ServeOrder) -> list[str]:
         found.append(f"data-parallel attention over {one.layout.dp_attention} ranks")
     if one.layout.ep not in (1, one.layout.tp):
         found.append(f"EP {one.layout.ep} beside TP {one.layout.tp} (its EP is as wide as its TP)")
-    if one.precision not in _WEIGHTS:
-        found.append(f"the precision {one.precision} (bf16, fp16 and fp8 without a checkpoint of its own)")
-    if one.cache_precision not in (None, one.precision, "fp8"):
-        found.append(f"a cache in {one.cache_precision}")
-    return found
+    return found + format_refusals(one)
 
 
 def text(order: ServeOrder) -> str:
@@ -47,7 +41,7 @@ def _flags(order: ServeOrder) -> Iterator[str]:
     yield f"--pipeline-parallel-size {one.layout.pp}"
     if one.layout.ep > 1:
         yield "--enable-expert-parallel"
-    yield _WEIGHTS[one.precision]
+    yield WEIGHTS[one.precision]
     if one.cache_precision == "fp8":
         yield "--kv-cache-dtype fp8"
     if one.engine.max_num_seqs is not None:

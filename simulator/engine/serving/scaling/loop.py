@@ -98,8 +98,8 @@ class ScaledRun:
             after_look: is shown the run at every look, where it may be saved.
         """
         while not (self.run.done or (self.now_s > self.horizon_s and self._stuck())):
-            self.timeline.replica_seconds += len(self._paid) * (self._next() - self.now_s)
-            self.now_s = self._next()
+            before, self.now_s = self.now_s, self._next()
+            self.timeline.replica_seconds += len(self._paid) * (self.now_s - before)
             self.run.advance(self.now_s, progress=progress)
             self._become_ready(self.now_s)
             self._outside(self.now_s)
