@@ -24,7 +24,7 @@ def _option(flag: str, text: str, **more: Any) -> Any:
 
 
 ObjectiveName = Annotated[
-    str | None, _option("--objective", "time, cost, energy or memory; else the scenario's.", metavar="NAME")
+    str | None, _option("--objective", "time, cost, energy, carbon or memory; else the scenario's.", metavar="NAME")
 ]
 Top = Annotated[int | None, _option("--top", "How many runner-ups to show.", metavar="N", min=0, max=1000)]
 Confirm = Annotated[
@@ -56,7 +56,7 @@ def command(
 
     Training: parallelism, micro-batch and memory savers; with plan.choices.nodes or count also the cheapest or fastest
     cluster inside slo.finish and slo.cost. Service: machines, their number, layout, format and batch
-    limits at least cost (or energy) inside its limits.
+    limits at least cost (or energy, or carbon) inside its limits.
 
     With --out: plan.json, plan.csv, golden.yaml (for --expect), and pictures: step timeline, layout map, where the step
     goes, memory of the best plans, step time against memory.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,22 +12,23 @@ if TYPE_CHECKING:
     from simulator.planner.training_cluster import ClusterPlan, Offer
     from simulator.results.cluster_plot import ClusterPoint
 
-COLUMNS = ("node", "nodes", "devices", "time_to_train_s", "cost_usd", "on_front", "chosen")
+COLUMNS = ("node", "nodes", "devices", "time_to_train_s", "cost_usd", "energy_j", "carbon_g", "on_front", "chosen")
 
 
 def sentences(found: ClusterPlan) -> list[str]:
     """Return the decision in sentences, the cluster first."""
-    from simulator.foundation.units import show
+    from simulator.foundation.units import MEGA, show
     from simulator.planner import report
 
     one, slo = found.chosen, found.plan.scenario.slo
     limits = [f"{show(slo.finish_s, 'time')}"] if slo.finish_s is not None else []
     limits += [f"{slo.cost_usd:,.0f} USD"] if slo.cost_usd is not None else []
     inside = f" (limits: {', '.join(limits)})" if limits else ""
-    word = "cheapest" if found.objective == "cost" else "fastest"
+    drawn = "" if math.isnan(one.joules) else f", {show(one.joules, 'energy')} at full load"
+    emitted = "" if math.isnan(one.grams) else f", {one.grams / MEGA:,.3g} t CO2e"
     head = (
-        f"Take {one.nodes} x {one.machine.node.name}: {show(one.seconds, 'time')} and {one.usd:,.0f} USD{inside}, "
-        f"the {word} of {len(found.offers)} clusters."
+        f"Take {one.nodes} x {one.machine.node.name}: {show(one.seconds, 'time')} and {one.usd:,.0f} USD{inside}"
+        f"{drawn}{emitted}; the least {found.objective} of {len(found.offers)} clusters."
     )
     refused = [f"The run fits on none of: {', '.join(name for name, _ in found.refused)}."] if found.refused else []
     return [head, *report.sentences(found.plan), *refused]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from simulator.costs.rent import power_w, rent_usd_per_s
+from simulator.costs.rent import rent_usd_per_s
 from simulator.foundation.errors import InputError
 from simulator.foundation.units import HOUR
+from simulator.planner.emissions import node_grams_per_s, node_power_w
 from simulator.profiles.device import Device
 from simulator.profiles.node import Node
 from simulator.scenario import Scenario
@@ -19,7 +20,7 @@ MOST_NODES: Final = 64
 MOST_TRAINED: Final = 512
 
 #: what one node costs, by objective
-UNITS: Final = {"cost": "USD/h", "energy": "W"}
+UNITS: Final = {"cost": "USD/h", "energy": "W", "carbon": "g CO2e/h"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -85,13 +86,12 @@ def _up_to(most: int, doubling: bool) -> tuple[int, ...]:
 
 
 def _price(scenario: Scenario, group: NodeGroup, objective: str) -> float:
-    """Return what one node costs: USD/h of rent, or W at full load."""
+    """Return what one node costs: USD/h of rent, W at full load, or the g CO2e/h of them."""
     name, wishes = group.node.name, scenario.prices
     if objective == "energy":
-        power = power_w(group.node, group.device)
-        if power is None:
-            raise InputError(f"what {name} draws is not known; give the node or its device a power in your own file.")
-        return power
+        return node_power_w(group)
+    if objective == "carbon":
+        return node_grams_per_s(scenario, group) * HOUR
     rent = group.usd_per_s
     if rent is None:
         rent = rent_usd_per_s(scenario.catalogue, group.node, group.price_kind or wishes.kind,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from simulator.foundation.errors import InputError
 from simulator.foundation.registry import Registry
 from simulator.mapping.plan import PlanTable
+from simulator.planner.emissions import node_grams_per_s
 from simulator.planner.priced import Priced
 from simulator.planner.question import Question
 from simulator.simulation.answer import resources_of
@@ -72,6 +73,16 @@ def step_energy(priced: Priced, question: Question) -> Floats:
         names = ", ".join(group.node.name for group in question.scenario.groups)
         raise InputError(f"what {names} draws is not known; give the node or its device a power in a file of your own.")
     return priced.estimate.step * power
+
+
+@_measure("carbon", "g CO2e per step")
+def step_carbon(priced: Priced, question: Question) -> Floats:
+    """Return what all nodes at full load emit over a step, by ``prices.grid``; as time does, it ranks by step time.
+
+    Raises :class:`InputError` where power, grid or facility are not known.
+    """
+    scenario = question.scenario
+    return priced.estimate.step * sum(group.count * node_grams_per_s(scenario, group) for group in scenario.groups)
 
 
 @_measure("memory", "bytes per device")

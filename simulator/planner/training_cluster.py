@@ -7,14 +7,17 @@ figures break a limit, the next best takes its place.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from simulator.foundation.errors import Infeasible, InputError
 from simulator.foundation.units import HOUR, show
+from simulator.planner.emissions import node_grams_per_s, node_power_w
 from simulator.planner.machines import Machine, machines_of
 from simulator.planner.objectives import objectives
+from simulator.planner.pareto import front
 from simulator.planner.question import question_of
 from simulator.planner.recommendation import Recommendation, recommend
 from simulator.planner.search import search
@@ -24,15 +27,33 @@ from simulator.scenario.wishes import Slo
 from simulator.simulation import chosen_workload
 from simulator.topology import build_cluster
 
+#: what clusters are chosen by
+MEASURES: Final = ("cost", "time", "energy", "carbon")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """A cluster and what the run takes on it: seconds and USD, by the estimate of its fastest layout."""
+    """A cluster and what the run takes on it: seconds and USD, by the estimate of its fastest layout.
+
+    ``joules`` and ``grams`` (CO2 equivalent, of use) are at full load; not a number where a figure is not known.
+    """
 
     machine: Machine
     nodes: int
     seconds: float
     usd: float
+    joules: float
+    grams: float
+
+    def measure(self, objective: str) -> float:
+        """Return what it takes of the objective, the less the better."""
+        return {"cost": self.usd, "time": self.seconds, "energy": self.joules, "carbon": self.grams}[objective]
+
+    def lasting(self, seconds: float) -> Offer:
+        """Return the same cluster with a run that takes so long."""
+        times = seconds / self.seconds
+        return replace(self, seconds=seconds, usd=self.usd * times, joules=self.joules * times,
+                       grams=self.grams * times)  # fmt: skip
 
     def keeps(self, slo: Slo) -> bool:
         """Return whether the run ends in time and within the budget."""
@@ -46,6 +67,8 @@ class Offer:
             "devices": self.nodes * self.machine.node.device_count,
             "time_to_train_s": self.seconds,
             "cost_usd": self.usd,
+            "energy_j": None if math.isnan(self.joules) else self.joules,
+            "carbon_g": None if math.isnan(self.grams) else self.grams,
         }
 
 
@@ -56,6 +79,7 @@ class ClusterPlan:
     Attributes:
         plan: the chosen cluster with its layout, as recommended on it.
         front: offers that none beats in both time and money, fastest first.
+        unbeaten: offers that none beats in time, money, energy and carbon together, as far as these are known.
         offers: every cluster on which the run fits.
         refused: clusters on which it does not, with the reason.
     """
@@ -64,6 +88,7 @@ class ClusterPlan:
     chosen: Offer
     plan: Recommendation
     front: tuple[Offer, ...]
+    unbeaten: tuple[Offer, ...]
     offers: tuple[Offer, ...]
     refused: tuple[tuple[str, str], ...]
 
@@ -71,6 +96,7 @@ class ClusterPlan:
         """Return everything as plain data, for JSON."""
         return {**self.plan.facts(), "cluster": self.chosen.facts(), "cluster_objective": self.objective,
                 "cluster_front": [one.facts() for one in self.front],
+                "cluster_unbeaten": [one.facts() for one in self.unbeaten],
                 "clusters": [one.facts() for one in self.offers],
                 "clusters_refused": [{"cluster": name, "reason": reason} for name, reason in self.refused]}  # fmt: skip
 
@@ -91,7 +117,8 @@ def recommend_cluster(
     """Return the cheapest (or fastest) cluster that trains within ``slo.finish`` and ``slo.cost``, and its layout.
 
     Args:
-        objective: ``cost`` or ``time``; None for the scenario's, else cost under a deadline and time without.
+        objective: ``cost``, ``time``, ``energy`` or ``carbon``; None for the scenario's, else cost under a deadline and
+            time without.
         confirm, top, workload: as of :func:`simulator.planner.recommendation.recommend`.
 
     Raises:
@@ -102,20 +129,20 @@ def recommend_cluster(
     assert isinstance(entry, TrainWorkload), "the caller has looked at the kind"
     limits = scenario.slo
     name = objective or scenario.plan.objective or ("time" if limits.finish_s is None else "cost")
-    if name not in ("cost", "time"):
-        raise InputError(f"plan.objective: a cluster is chosen by cost or time, found {name!r}.")
+    if name not in MEASURES:
+        raise InputError(f"plan.objective: a cluster is chosen by {', '.join(MEASURES)}, found {name!r}.")
     if entry.steps is None:
         raise InputError(f"the length of {entry.id!r} is not known; write tokens, as in 300e9.")
     offers, refused = _offers(scenario, entry, entry.steps)
-    ranked = sorted(offers, key=lambda one: (one.usd, one.seconds) if name == "cost" else (one.seconds, one.usd))
+    _known(offers, name)
+    ranked = sorted(offers, key=lambda one: (one.measure(name), one.seconds, one.usd))
     for offer in (one for one in ranked if one.keeps(limits)):
         plan = recommend(_on(scenario, offer.machine, offer.nodes), objective="time", confirm=confirm, top=top,
                          workload=entry.id)  # fmt: skip
-        metrics = plan.result.metrics
-        played = replace(offer, seconds=metrics["time_to_train_s"], usd=metrics["cost_usd"])
+        played = offer.lasting(plan.result.metrics["time_to_train_s"])
         if played.keeps(limits):
-            return ClusterPlan(objective=name, chosen=played, plan=plan, front=front_of(offers), offers=tuple(ranked),
-                               refused=refused)  # fmt: skip
+            return ClusterPlan(objective=name, chosen=played, plan=plan, front=front_of(offers),
+                               unbeaten=unbeaten(offers), offers=tuple(ranked), refused=refused)  # fmt: skip
     raise _infeasible(limits, offers, refused)
 
 
@@ -147,18 +174,44 @@ def _offers(
                 refused.append((f"{nodes} x {machine.node.name}", "no layout fits"))
                 continue
             seconds = steps * float(best.estimate.step[0])
-            offers.append(Offer(machine=machine, nodes=nodes, seconds=seconds,
-                                usd=seconds * nodes * machine.price / HOUR))  # fmt: skip
+            joules, grams = (nodes * rate for rate in _power_and_carbon(scenario, machine))
+            offers.append(Offer(machine=machine, nodes=nodes, seconds=seconds, joules=seconds * joules,
+                                grams=seconds * grams, usd=seconds * nodes * machine.price / HOUR))  # fmt: skip
     return offers, tuple(refused)
+
+
+def _power_and_carbon(scenario: Scenario, machine: Machine) -> tuple[float, float]:
+    """Return W and g CO2e/s of one node, not a number where that is not known; neither is needed for time or money."""
+    try:
+        power = node_power_w(machine.group)
+    except InputError:
+        return math.nan, math.nan
+    try:
+        return power, node_grams_per_s(scenario, machine.group)
+    except InputError:
+        return power, math.nan
+
+
+def _known(offers: list[Offer], objective: str) -> None:
+    """Raise unless every offer says what it takes of the objective."""
+    for one in offers:
+        if math.isnan(one.measure(objective)):
+            raise InputError(
+                f"the {objective} of {one.machine.node.name} is not known; give prices.grid and prices.pue, or "
+                "leave the machine out of plan.choices.nodes."
+            )
 
 
 def front_of(offers: list[Offer]) -> tuple[Offer, ...]:
     """Return the offers that none beats in both time and money, fastest first."""
-    kept: list[Offer] = []
-    for one in sorted(offers, key=lambda one: (one.seconds, one.usd)):
-        if not kept or one.usd < kept[-1].usd:
-            kept.append(one)
-    return tuple(kept)
+    return tuple(offers[row] for row in front([(one.seconds, one.usd) for one in offers]))
+
+
+def unbeaten(offers: list[Offer]) -> tuple[Offer, ...]:
+    """Return the offers that none beats in all of time, money, energy and carbon; what some do not know is left out."""
+    table = [[one.seconds, one.usd, one.joules, one.grams] for one in offers]
+    known = [column for column in zip(*table, strict=True) if not any(math.isnan(value) for value in column)]
+    return tuple(offers[row] for row in front(list(zip(*known, strict=True))))
 
 
 def _infeasible(limits: Slo, offers: list[Offer], refused: tuple[tuple[str, str], ...]) -> Infeasible:

@@ -11,10 +11,11 @@ from simulator.foundation.schema import Count, Fraction, PositiveSeconds, Strict
 from simulator.scenario.hardware import PriceKind
 from simulator.scenario.train import Degree
 
-Objective = Literal["time", "cost", "energy", "memory"]
+Objective = Literal["time", "cost", "energy", "carbon", "memory"]
 Fidelity = Literal["estimate", "engine"]
 Money = quantity("money", above=True)
 EnergyPrice = quantity("money_per_energy")
+Carbon = quantity("carbon_per_energy")
 Zero = Annotated[int, Field(ge=0, le=3)]
 
 
@@ -66,6 +67,13 @@ class PricesFile(StrictModel):
     provider: str | None = None
     region: str | None = None
     electricity: EnergyPrice | None = None  # type: ignore[valid-type]
+    grid: str | None = Field(
+        default=None, description="whose electricity is burnt, as in fra or gcp-us-east4; left out: that of the region"
+    )
+    carbon: Carbon | None = Field(default=None, description="instead of the grid's, as in '400 g/kWh'")  # type: ignore[valid-type]
+    pue: Annotated[float, Field(ge=1, le=10, strict=False)] | None = Field(
+        default=None, description="facility energy over IT energy; left out: the provider's"
+    )
 
 
 class RunFile(StrictModel):
@@ -101,12 +109,21 @@ class Slo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceWishes:
-    """Which of the catalogue's prices count; ``energy_usd_per_j`` is None for the catalogue's."""
+    """Which of the catalogue's prices count; what is None is the catalogue's, by provider and region.
+
+    Attributes:
+        grid: a name of the catalogue's grids.
+        carbon_g_per_j: grams of CO2 equivalent per joule at the meter.
+        pue: facility energy over IT energy.
+    """
 
     kind: PriceKind
     provider: str | None
     region: str | None
     energy_usd_per_j: float | None
+    grid: str | None = None
+    carbon_g_per_j: float | None = None
+    pue: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +152,10 @@ def slo_from(file: SloFile) -> Slo:
 
 def prices_from(file: PricesFile) -> PriceWishes:
     """Return which prices count."""
-    return PriceWishes(kind=file.kind, provider=file.provider, region=file.region, energy_usd_per_j=file.electricity)
+    return PriceWishes(
+        kind=file.kind, provider=file.provider, region=file.region, energy_usd_per_j=file.electricity,
+        grid=file.grid, carbon_g_per_j=file.carbon, pue=file.pue,
+    )  # fmt: skip
 
 
 def run_from(file: RunFile) -> RunSettings:

@@ -97,3 +97,25 @@ def test_the_played_plan_keeps_the_deadline_too() -> None:
 def test_questions_that_cannot_be_asked_say_what_to_mend(override: str, told: str) -> None:
     with pytest.raises(InputError, match=told):
         _ = recommend_cluster(_asked(override))
+
+
+def test_energy_and_carbon_are_power_over_the_run_and_choose_other_clusters_than_money_does() -> None:
+    found = recommend_cluster(_asked("slo.finish=300 d"), objective="carbon", confirm=0)
+    for one in found.offers:
+        machine = one.machine
+        watts = machine.node.power_w or machine.device.tdp_w * machine.node.device_count
+        assert one.joules == pytest.approx(one.seconds * one.nodes * watts)
+        assert one.grams == pytest.approx(one.joules / 3.6e6 * 369.0 * 1.135)  # us-east-1, AWS
+    assert found.chosen.grams == min(one.grams for one in found.offers)
+    assert (
+        recommend_cluster(_asked("slo.finish=300 d"), objective="energy", confirm=0).chosen.nodes == found.chosen.nodes
+    )
+    assert found.chosen in found.unbeaten
+    assert set(found.front) <= set(found.unbeaten)
+
+
+def test_a_grid_of_ones_own_scales_all_emissions_alike() -> None:
+    ours = recommend_cluster(_asked(), objective="time", confirm=0)
+    clean = recommend_cluster(_asked("prices.carbon=36.9 g/kWh"), objective="time", confirm=0)
+    for one, other in zip(ours.offers, clean.offers, strict=True):
+        assert other.grams == pytest.approx(one.grams / 10.0)

@@ -99,7 +99,7 @@ def recommend_service(
     """Return the cheapest deployment of a scenario's service that keeps its limits.
 
     Args:
-        objective: ``cost`` or ``energy``; None for the scenario's (cost, if it names none).
+        objective: ``cost``, ``energy`` or ``carbon``; None for the scenario's (cost, if it names none).
         top: how many runner-ups are named; None for the scenario's number.
         workload: its id, where the scenario has several.
 
