@@ -92,7 +92,7 @@ def test_the_played_plan_keeps_the_deadline_too() -> None:
 
 @pytest.mark.parametrize(
     ("override", "told"),
-    [("plan.objective=memory", "chosen by cost or time"), ("workloads[0].tokens=null", "write tokens")],
+    [("plan.objective=memory", "chosen by cost, time, energy, carbon"), ("workloads[0].tokens=null", "write tokens")],
 )
 def test_questions_that_cannot_be_asked_say_what_to_mend(override: str, told: str) -> None:
     with pytest.raises(InputError, match=told):
