@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from simulator.scenario import Scenario
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +78,36 @@ def answer_for(file: Path, overrides: list[str], workload: str | None, *, resume
         raise InputError(f"{file}: workload {chosen.id!r} is played by `{ELSEWHERE[type(chosen).__name__]} {file}`.")
     if resume is not None and type(chosen).__name__ != "ServeWorkload":
         raise InputError(f"--resume keeps the state of a service; {chosen.id!r} is of another kind. Leave it out.")
+    if resume is not None and scenario.run.seeds > 1:
+        raise InputError("--resume keeps one run, --seeds makes several; leave one of them out.")
     options = {} if resume is None else {"resume": resume}
-    found: Answer = importlib.import_module(ANSWERS[type(chosen).__name__]).answer(scenario, chosen, **options)
+    of_kind = importlib.import_module(ANSWERS[type(chosen).__name__]).answer
+
+    def play(one: Scenario) -> Answer:
+        found: Answer = of_kind(one, chosen, **options)
+        return found
+
+    found = play(scenario) if scenario.run.seeds == 1 else _replicated(scenario, play)
     return replace(found, facts={**found.facts, "inputs": inputs_of(scenario)})
+
+
+def _replicated(scenario: Scenario, play: Callable[[Scenario], Answer]) -> Answer:
+    """Return the answer of the scenario's own seed with intervals over all; say so where no figure is chance."""
+    from dataclasses import asdict
+
+    from simulator.cli import output
+    from simulator.results.interval import intervals_frame
+    from simulator.simulation.replications import replicate
+
+    runs = replicate(scenario, play, lambda answer: answer.facts["metrics"],
+                     watch=lambda seeds: output.progress(seeds, label="seeds"))  # fmt: skip
+    if not runs.chance:
+        output.warn(
+            f"{scenario.run.seeds} seeds give one answer: nothing in this workload is drawn, so one run tells all."
+        )
+    intervals = {name: asdict(interval) for name, interval in runs.intervals.items()}
+    return replace(
+        runs.first,
+        facts={**runs.first.facts, "intervals": intervals, "chance": runs.chance},
+        tables={**runs.first.tables, "intervals": Table.of(intervals_frame(runs.intervals))},
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +10,13 @@ from simulator.cli.answer import Answer, Table
 from simulator.cli.keeping import keeping
 
 if TYPE_CHECKING:
-    from simulator.results.interval import Interval
     from simulator.results.serving import ServingResult
     from simulator.scenario import Scenario
 
 
 def answer(scenario: Scenario, workload: Any, *, resume: Path | None = None) -> Answer:
-    """Play a service, once or under several seeds; raises :class:`InputError` or :class:`Infeasible`."""
-    result, intervals = _played(scenario, workload, resume)
+    """Play a service; raises :class:`InputError` or :class:`Infeasible`."""
+    result = _played(scenario, workload, resume)
     frames = {
         "metrics": result.metrics_frame(),
         "groups": result.groups_frame(),
@@ -26,35 +24,23 @@ def answer(scenario: Scenario, workload: Any, *, resume: Path | None = None) -> 
         "memory": result.memory_frame(),
         "timeline": result.timeline_frame(),
     }
-    facts = result.facts()
-    if intervals:
-        from simulator.results.interval import intervals_frame
-
-        frames["intervals"] = intervals_frame(intervals)
-        facts["intervals"] = {name: asdict(interval) for name, interval in intervals.items()}
     return Answer(
         summary=result.summary,
-        facts=facts,
+        facts=result.facts(),
         tables={name: Table.of(frame) for name, frame in frames.items()},
         draw=lambda folder: draw(result, folder),
         missed=result.missed(),
     )
 
 
-def _played(scenario: Scenario, workload: Any, resume: Path | None) -> tuple[ServingResult, dict[str, Interval]]:
-    from simulator.foundation.errors import InputError
-    from simulator.simulation.replications import replicate
+def _played(scenario: Scenario, workload: Any, resume: Path | None) -> ServingResult:
     from simulator.simulation.serving import simulate_serving
 
-    if scenario.run.seeds > 1:
-        if resume is not None:
-            raise InputError("--resume keeps one run, --seeds makes several; leave one of them out.")
-        return replicate(scenario, workload, watch=lambda seeds: output.progress(seeds, label="seeds"))
     with output.meter(label="requests") as told:
         if resume is None:
-            return simulate_serving(scenario, workload, progress=told), {}
+            return simulate_serving(scenario, workload, progress=told)
         with keeping(resume, scenario, workload) as kept:
-            return simulate_serving(scenario, workload, progress=told, kept=kept), {}
+            return simulate_serving(scenario, workload, progress=told, kept=kept)
 
 
 def draw(result: ServingResult, folder: Path) -> list[Path]:
