@@ -38,6 +38,9 @@ def command(
         typer.Option("--max-median", metavar="FRACTION", help="End with 6 if the headline is above, as in 0.1."),
     ] = None,
     cross: Annotated[bool, typer.Option("--cross", help="Refit without each source in turn and score it.")] = False,
+    bands: Annotated[
+        Path | None, typer.Option("--bands", metavar="FILE", help="Write the errors by kind of work and device class.")
+    ] = None,
     out: OutDir = None,
     as_json: Json = False,
     as_csv: Csv = False,
@@ -46,7 +49,9 @@ def command(
 
     example: rackcast validate training.csv --kind '^llm-pretrain' --max-median 0.1 --out found
     """
+    from simulator.foundation.files import write_atomic
     from simulator.profiles.catalogue import load_catalogue
+    from simulator.validation.bands import bands_of, bands_text
     from simulator.validation.cross import cross_validate
     from simulator.validation.measurements import keep_kind, read_tables
     from simulator.validation.report import report_of, score_row, to_be_predicted
@@ -62,6 +67,8 @@ def command(
         crossed = cross_validate(scored, catalogue, watch=lambda pairs: output.progress(pairs, label="refitting"))
     if out is not None:
         _write(out, rows, scored, report, crossed)
+    if bands is not None:
+        write_atomic(bands, bands_text(bands_of(scored, catalogue)))
     if as_json:
         output.json_document(report.as_json(crossed), status="over_budget" if report.over(max_median) else "ok")
     elif as_csv:

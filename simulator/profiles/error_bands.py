@@ -1,6 +1,6 @@
 """How far predictions lay from measurements, by kind of work and class of device: what a result may claim.
 
-The table holds what ``rackcast validate`` found on the rows that the constants rest on; where it is missing, or has no
+The table holds what ``rackcast validate --bands`` found on the shipped measurements; where it is missing, or has no
 line for a class, nothing is claimed.
 """
 
@@ -17,27 +17,37 @@ from simulator.profiles.catalogue import shipped_root
 
 _Error = Annotated[float, Field(ge=0.0, le=10.0)]
 
+#: training of language models, of encoders (and encoder-decoders), of other networks; generation; forward passes
+Work = Literal["train", "train-encoder", "train-network", "serve", "predict"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorBand:
     """Relative errors of predicted times: means over publications of their median and 90th percentile (``most``).
 
-    They are those of the ``rows`` that were calibrated on, so new work may lie further off.
+    Constants were fitted on most of these ``rows``, so new work may lie further off.
     """
 
     median: float
     most: float
     rows: int
+    publications: int
+
+    @property
+    def words(self) -> str:
+        """The band as a result's summary quotes it."""
+        return f"error on measurements {self.median:.0%}, 90 % below {self.most:.0%}"
 
 
 class BandFile(StrictModel):
     """One line of the table."""
 
-    work: Literal["train", "serve"]
+    work: Work
     device_class: Name = Field(description="name of an efficiency class")
     median: _Error
     most: _Error
     rows: Count
+    publications: Count
 
 
 class BandsFile(StrictModel):
@@ -54,11 +64,13 @@ def _bands() -> dict[tuple[str, str], ErrorBand]:
         return {}
     file = load(BandsFile, path)
     return {
-        (line.work, line.device_class): ErrorBand(median=line.median, most=line.most, rows=line.rows)
+        (line.work, line.device_class): ErrorBand(
+            median=line.median, most=line.most, rows=line.rows, publications=line.publications
+        )
         for line in file.bands
     }
 
 
-def error_band(work: str, device_class: str) -> ErrorBand | None:
+def error_band(work: Work, device_class: str) -> ErrorBand | None:
     """Return the errors found for a kind of work on a class of device; None where none were measured."""
     return _bands().get((work, device_class))

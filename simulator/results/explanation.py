@@ -101,7 +101,7 @@ def _trust(result: Result) -> Iterator[str]:
     error = "no measured error is known for it"
     if result.band is not None:
         error = (
-            f"on the {result.band.rows} measured rows of this class that it was calibrated on, a publication's median "
+            f"on the {result.band.rows} measured rows of such work on this class of device, a publication's median "
             f"error is {result.band.median:.0%} and its 90th percentile {result.band.most:.0%}, in the mean"
         )
     yield f"The prediction is {rests}; {error}."

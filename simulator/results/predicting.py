@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from simulator.costs.caching import che
 from simulator.engine.serving.predictor import OUTCOMES, Predicted, Store
 from simulator.foundation.units import KILO, MEGA
+from simulator.profiles.error_bands import ErrorBand
 from simulator.results.serving import frame_by_name, summary_of
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class PredictionResult:
         predicted: columns by request.
         usd_per_s, watts: of the devices in use; None where not known.
         label: origin of the inference constants: ``calibrated``, ``measured`` or ``assumed``.
+        band: errors on measured forward passes of this class of device; None where there is none.
     """
 
     scenario: str
@@ -58,6 +60,7 @@ class PredictionResult:
     usd_per_s: float | None
     watts: float | None
     label: str
+    band: ErrorBand | None
 
     def metrics(self) -> dict[str, float]:
         """Return the figures by name, units in the names; see :data:`DEFINITIONS`."""
@@ -100,9 +103,10 @@ class PredictionResult:
         machines = " and ".join(f"{count:g} {name}" for name, count in self.devices.items())
         promise = "" if self.limit_s is None else f"; {m['attainment']:.1%} inside {self.limit_s * KILO:g} ms"
         cost = f", {m['usd_per_million']:.2f} USD per million" if "usd_per_million" in m else ""
+        error = f", {self.band.words}" if self.band else ""
         hits = f"; hit rate {m['hit_rate']:.1%} (Che {m['che_hit_rate']:.1%})" if "hit_rate" in m else ""
         return (
-            f"{', '.join(self.models)} on {machines}{cut} ({self.engine}, {self.label}): "
+            f"{', '.join(self.models)} on {machines}{cut} ({self.engine}, {self.label}{error}): "
             f"{m['requests_per_s']:.1f} requests/s{cost}\n"
             f"latency p50 {m['latency_p50_ms']:.2f} ms, p99 {m['latency_p99_ms']:.2f} ms, "
             f"of which network {m['network_mean_ms']:.2f} ms{promise}{hits}"
@@ -119,6 +123,7 @@ class PredictionResult:
             "devices": dict(self.devices),
             "slices": self.slices,
             "label": self.label,
+            "error_band": asdict(self.band) if self.band else None,
             "metrics": self.metrics(),
             "outcomes": self.predicted.counts(),
         }

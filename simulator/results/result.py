@@ -44,7 +44,7 @@ class Result:
         fidelity: ``engine`` (played) or ``estimate`` (closed form).
         label: the weakest origin among ``sources``: ``calibrated`` or ``assumed``.
         sources: what the prediction rests on -> its origin.
-        band: errors on the measurements that this class of device was calibrated on; None where there are none.
+        band: errors on the measurements of such work on this class of device; None where there are none.
         metrics: figures by name, units in the names; see :data:`simulator.results.metrics.DEFINITIONS`.
         parts: seconds of the step by where they go; they add up to ``step_time_s``.
         memory: bytes on the fullest device, by part.
@@ -101,7 +101,7 @@ class Result:
         """The answer in a line or two."""
         m = self.metrics
         used, limit = m["memory_bytes"] / GIGA, m["memory_limit_bytes"] / GIGA
-        error = f", calibration error {self.band.median:.0%}, 90 % below {self.band.most:.0%}" if self.band else ""
+        error = f", {self.band.words}" if self.band else ""
         text = (
             f"{self.job.model.name} on {self.hardware.devices} x {self.hardware.device}: "
             f"{show(self.step_time, 'time')} per step, {m['flop_per_s_per_device'] / TERA:.4g} TFLOP/s per device, "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from simulator.engine.serving.service import Limits, Served
 from simulator.foundation.units import GIGA, HOUR, KILO, MEGA
+from simulator.profiles.error_bands import ErrorBand
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,6 +45,7 @@ class ServingResult:
         usd_per_replica_s, watts_per_replica: of the machines a replica stands on; None where not known.
         memory: bytes of one device by part.
         label: origin of the inference constants: ``calibrated``, ``measured`` or ``assumed``.
+        band: errors on measured generation by this class of device; None where there is none.
     """
 
     scenario: str
@@ -61,6 +63,7 @@ class ServingResult:
     watts_per_replica: float | None
     memory: Mapping[str, float]
     label: str
+    band: ErrorBand | None
 
     def metrics(self) -> dict[str, float]:
         """Return the figures by name, units in the names; see :data:`DEFINITIONS`."""
@@ -120,11 +123,12 @@ class ServingResult:
         limits = [f"{name} {value * KILO:g} ms" for name, value in kept if value is not None]
         promise = f"{m['attainment']:.1%} inside {', '.join(limits)}" if limits else f"{m['finished']:.0f} finished"
         cost = f", {m['usd_per_mtok']:.2f} USD per million tokens" if "usd_per_mtok" in m else ""
+        error = f", {self.band.words}" if self.band else ""
         return (
             f"{self.model} on {self.replicas} x {self.devices_per_replica} {self.device} ({self.engine}): "
             f"{m['requests_per_s']:.2f} requests/s, {m['output_tokens_per_s']:.0f} tokens/s{cost}\n"
             f"TTFT p50 {m['ttft_p50_ms']:.0f} ms, p99 {m['ttft_p99_ms']:.0f} ms; TPOT p50 {m['tpot_p50_ms']:.1f} ms, "
-            f"p99 {m['tpot_p99_ms']:.1f} ms; {promise}"
+            f"p99 {m['tpot_p99_ms']:.1f} ms; {promise} ({self.label}{error})"
         )
 
     def facts(self) -> dict[str, Any]:
@@ -139,6 +143,7 @@ class ServingResult:
             "replicas": self.replicas,
             "devices_per_replica": self.devices_per_replica,
             "label": self.label,
+            "error_band": asdict(self.band) if self.band else None,
             "metrics": self.metrics(),
             "outcomes": self.served.counts(),
             "memory_bytes": dict(self.memory),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from simulator.costs.memory import usable_memory
 from simulator.costs.rent import power_w, rent_usd_per_s
@@ -10,7 +11,7 @@ from simulator.costs.sensitivity import step_gains
 from simulator.engine.trace import Trace
 from simulator.mapping.program import Program
 from simulator.mapping.unfolding import ReplicaClass
-from simulator.profiles.error_bands import error_band
+from simulator.profiles.error_bands import Work, error_band
 from simulator.results.feeding import Feeding
 from simulator.results.metrics import Resources, training_metrics
 from simulator.results.result import Hardware, Result
@@ -19,6 +20,13 @@ from simulator.results.whole_run import WholeRun
 from simulator.scenario import Scenario
 from simulator.scenario.train import TrainWorkload
 from simulator.simulation.setting import Setting
+
+#: the kind of work whose measurements a model is held against
+_WORK: Final[Mapping[str, Work]] = {
+    "decoder": "train",
+    "encoder": "train-encoder",
+    "encoder-decoder": "train-encoder",
+}
 
 
 def training_result(
@@ -72,7 +80,7 @@ def training_result(
         plan=plan,
         label="assumed" if "assumed" in sources.values() else "calibrated",
         sources=sources,
-        band=error_band("train", setting.machine.efficiency.name),
+        band=error_band(_WORK[workload.job.model.kind], setting.machine.efficiency.name),
         metrics=metrics,
         parts=parts,
         memory=memory,

@@ -15,6 +15,8 @@ from simulator.foundation.errors import Infeasible, InputError
 from simulator.foundation.randomness import Streams
 from simulator.foundation.units import show
 from simulator.profiles.device import Device
+from simulator.profiles.efficiency import efficiency_of
+from simulator.profiles.error_bands import ErrorBand, error_band
 from simulator.profiles.slices import slice_of
 from simulator.results.predicting import PredictionResult
 from simulator.scenario import Scenario
@@ -68,6 +70,7 @@ def simulate_predicting(scenario: Scenario, workload: PredictWorkload) -> Predic
         usd_per_s=None if rent is None else rent * share,
         watts=None if power is None else power * share,
         label=_label(parts, workload),
+        band=_band(parts, workload),
     )
 
 
@@ -105,6 +108,15 @@ def _label(parts: tuple[Part, ...], workload: PredictWorkload) -> str:
     """Return the weakest origin of the constants behind the stages; a design's own figures are ``given``."""
     origins = {kernels_of(part.device).origin for part in parts if _laid_out(part, workload) is None}
     return next((name for name in ("assumed", "calibrated", "measured") if name in origins), "given")
+
+
+def _band(parts: tuple[Part, ...], workload: PredictWorkload) -> ErrorBand | None:
+    """Return the widest band of the stages; None where one rests on no measurement, or on a design's own figures."""
+    bands = [
+        None if _laid_out(part, workload) else error_band("predict", efficiency_of(part.device).name) for part in parts
+    ]
+    known = [band for band in bands if band is not None]
+    return max(known, key=lambda band: band.median) if len(known) == len(bands) else None
 
 
 def _runner(stage: StageWish, part: Part, workload: PredictWorkload) -> Runner:

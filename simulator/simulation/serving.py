@@ -15,6 +15,8 @@ from simulator.engine.serving.fleet.from_replica import engine_class_of
 from simulator.engine.serving.service import Kept, Served, Service, serve
 from simulator.foundation.errors import Infeasible, InputError
 from simulator.foundation.randomness import Streams
+from simulator.profiles.efficiency import efficiency_of
+from simulator.profiles.error_bands import error_band
 from simulator.profiles.slices import slice_of
 from simulator.results.serving import ServingResult
 from simulator.scenario import Scenario
@@ -113,6 +115,7 @@ def result_of(scenario: Scenario, workload: ServeWorkload, prepared: Prepared, s
         watts_per_replica=_per_replica(group_power(scenario), share, replicas),
         memory={"weights": prepared.memory.weights, "working": prepared.memory.working, "cache": prepared.memory.cache},
         label=prepared.replica.kernels.origin,
+        band=error_band("serve", efficiency_of(prepared.replica.device).name),
     )
 
 
