@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 if TYPE_CHECKING:
-    from simulator.planner.recommendation import Recommendation
+    from simulator.planner.decide import Answer
     from simulator.planner.verdict import Verdict
 
 #: name under which a test's verdicts travel from the workers to the report
@@ -30,7 +30,7 @@ PROPERTY: Final = "rackcast_plan"
 
 _FOLDER: Final = "plans"  # of golden files, beside the test file
 
-PlanGolden = Callable[..., "Recommendation | None"]
+PlanGolden = Callable[..., "Answer | None"]
 
 
 class PlanWarning(UserWarning):
@@ -57,10 +57,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def plan_golden(request: pytest.FixtureRequest) -> PlanGolden:
-    """Return a function like the marker: it plans a scenario file, holds the decision, returns the recommendation."""
+    """Return a function like the marker: it plans a scenario file, holds the decision, returns the answer."""
     item = request.node
 
-    def check(scenario: str | Path, **options: Any) -> Recommendation | None:
+    def check(scenario: str | Path, **options: Any) -> Answer | None:
         return _check(item, scenario, **options)
 
     return check
@@ -85,17 +85,17 @@ def _check(
     objective: str | None = None,
     workload: str | None = None,
     fail_on: Sequence[str] = (),
-) -> Recommendation | None:
+) -> Answer | None:
     from simulator.foundation.errors import Infeasible, InputError
+    from simulator.planner.decide import decide
     from simulator.planner.golden import golden_text, infeasible_text, load_golden
-    from simulator.planner.recommendation import recommend
     from simulator.planner.verdict import FAILING, judge
     from simulator.scenario import load_scenario
 
     try:
         question = load_scenario(_found(item, scenario), list(set))
         try:
-            found = recommend(question, objective=objective, workload=workload)
+            found = decide(question, objective=objective, workload=workload)
         except Infeasible:
             found = None
         file = item.path.parent / (golden or f"{_FOLDER}/{Path(scenario).stem}.yaml")

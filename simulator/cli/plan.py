@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from simulator.cli import options, output
-from simulator.cli.decision import Decision, Shown, show, write
+from simulator.cli.decision import Decision, show, write
 from simulator.cli.run import Workload
 
 if TYPE_CHECKING:
     from simulator.mapping.plan import PlanTable
+    from simulator.planner.decide import Answer
     from simulator.planner.golden import GoldenFile
     from simulator.planner.recommendation import Recommendation
     from simulator.scenario import Scenario
@@ -33,6 +36,10 @@ Confirm = Annotated[
 Expect = Annotated[
     Path | None, _option("--expect", "Exit 5 and say what changed if the decision is not this file's.", metavar="FILE")
 ]
+FailOn = Annotated[
+    str | None,
+    _option("--fail-on", "Verdicts that exit 5 too: drift, flip-within-margin, now-feasible.", metavar="VERDICT,..."),
+]
 Emit = Annotated[
     str | None,
     _option("--emit", "Files that start the plan, as `rackcast launch` has them; with --out.", metavar="ENGINE,..."),
@@ -47,6 +54,7 @@ def command(
     confirm: Confirm = None,
     workload: Workload = None,
     expect: Expect = None,
+    fail_on: FailOn = None,
     emit: Emit = None,
     out: options.OutDir = None,
     as_json: options.Json = False,
@@ -64,73 +72,98 @@ def command(
     example: rackcast plan scenarios/gpt3-175b.yaml --set cluster.nodes[0].count=64 --out out/plan
     """
     from simulator.foundation.errors import Infeasible
-    from simulator.planner.golden import check_golden, check_infeasible, load_golden
-    from simulator.planner.recommendation import recommend
-    from simulator.planner.training_cluster import asks_for_a_cluster
+    from simulator.planner.decide import decide
+    from simulator.planner.golden import load_golden
+    from simulator.planner.recommendation import Recommendation
     from simulator.scenario import load_scenario
-    from simulator.scenario.serve import ServeWorkload
-    from simulator.simulation import chosen_workload
 
-    expected: GoldenFile | None = None if expect is None else load_golden(expect)
+    expected = None if expect is None else load_golden(expect)
+    failing = _failing(fail_on, expect)
     question = load_scenario(scenario, overrides or [])
     _may_emit(emit, question, workload, out)
-    if isinstance(chosen_workload(question, workload), ServeWorkload):
-        _serve(question, objective, confirm, top, workload, expected, out, as_json=as_json, as_csv=as_csv)
-        return
-    if asks_for_a_cluster(question):
-        _cluster(question, objective, confirm, top, workload, expected, out, as_json=as_json, as_csv=as_csv)
-        return
     try:
-        found = recommend(question, objective=objective, confirm=confirm, top=top, workload=workload, watch=_bar)
+        found = decide(question, objective=objective, confirm=confirm, top=top, workload=workload, watch=_bar)
     except Infeasible:
-        if expected is not None:
-            check_infeasible(expected)
+        if expected is None:
+            raise
+        _hold(expected, None, failing)
         raise
-    told = _decision(found)
+    told = _told(found, question)
     if out is not None:
-        write(told, out, table="plan.csv", draw=lambda: _draw(found, out))
-        _emit(found, emit, out)
-    show(told, as_json=as_json, as_csv=as_csv)
+        write(told.decision, out, table=told.table, draw=lambda: [_golden(found, out), *told.draw(out)])
+        if isinstance(found, Recommendation):
+            _emit(found, emit, out)
+    show(told.decision, as_json=as_json, as_csv=as_csv)
     if expected is not None:
-        check_golden(expected, found)
+        _hold(expected, found, failing)
 
 
-def _serve(
-    question: Scenario, objective: str | None, confirm: int | None, top: int | None, workload: str | None,
-    expected: GoldenFile | None, out: Path | None, *, as_json: bool, as_csv: bool,
-) -> None:  # fmt: skip
-    from simulator.cli.plan_mix import plan_mix
-    from simulator.cli.plan_serve import decision
-    from simulator.foundation.errors import InputError
-    from simulator.planner.serving.service_plan import recommend_service
+def _failing(fail_on: str | None, expect: Path | None) -> tuple[str, ...]:
+    """Return the verdicts that end with 5: those that fail a test, and those that are named."""
+    from simulator.foundation.errors import InputError, suggestion
+    from simulator.planner.verdict import FAILING, WORDS
 
-    if expected is not None or confirm is not None:
-        raise InputError("--expect and --confirm are for training plans; a service's runs are plan.simulations.")
-    if question.plan.mix:
-        told, table = plan_mix(question, objective, workload), None
+    named = tuple(word.strip() for word in (fail_on or "").split(",") if word.strip())
+    if named and expect is None:
+        raise InputError("--fail-on names verdicts on an expected decision; give its file with --expect.")
+    for word in named:
+        if word not in WORDS:
+            raise InputError(f"--fail-on: there is no verdict {word!r}.{suggestion(word, WORDS)}")
+    return (*FAILING, *named)
+
+
+def _hold(expected: GoldenFile, found: Answer | None, failing: tuple[str, ...]) -> None:
+    """Hold an answer against what was expected: raise if the verdict is one that fails, else report it."""
+    from simulator.foundation.errors import DecisionChanged
+    from simulator.planner.verdict import judge
+
+    verdict = judge(expected, found)
+    told = f"{expected.scenario}, best {expected.objective}: {verdict}."
+    if verdict.word in failing:
+        raise DecisionChanged(told)
+    if verdict.word != "same":
+        output.warn(told)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """An answer as it is shown, the name of its CSV, and what draws its pictures into a folder."""
+
+    decision: Decision
+    table: str | None
+    draw: Callable[[Path], list[Path]]
+
+
+def _told(found: Answer, question: Scenario) -> _Told:
+    from simulator.cli import plan_cluster, plan_mix, plan_serve, plan_train
+    from simulator.planner.recommendation import Recommendation
+    from simulator.planner.serving.service_mix import FleetMix
+    from simulator.planner.serving.service_plan import ServicePlan
+    from simulator.simulation.inputs import inputs_of
+
+    if isinstance(found, Recommendation):
+        told = _Told(decision=plan_train.decision(found), table="plan.csv", draw=partial(plan_train.draw, found))
+    elif isinstance(found, ServicePlan):
+        told = _Told(decision=plan_serve.decision(found), table="plan.csv", draw=_nothing)
+    elif isinstance(found, FleetMix):
+        told = _Told(decision=plan_mix.decision(found), table=None, draw=_nothing)
     else:
-        found = recommend_service(question, objective=objective, top=top, workload=workload)
-        told, table = decision(found), "plan.csv"
-    if out is not None:
-        write(told, out, table=table)
-    show(told, as_json=as_json, as_csv=as_csv)
+        told = _Told(decision=plan_cluster.decision(found), table="clusters.csv",
+                     draw=partial(plan_cluster.draw, found))  # fmt: skip
+    facts = {**told.decision.facts, "inputs": inputs_of(question)}
+    return replace(told, decision=replace(told.decision, facts=facts))
 
 
-def _cluster(
-    question: Scenario, objective: str | None, confirm: int | None, top: int | None, workload: str | None,
-    expected: GoldenFile | None, out: Path | None, *, as_json: bool, as_csv: bool,
-) -> None:  # fmt: skip
-    from simulator.cli.plan_cluster import decision, draw
-    from simulator.foundation.errors import InputError
-    from simulator.planner.training_cluster import recommend_cluster
+def _nothing(folder: Path) -> list[Path]:
+    del folder
+    return []
 
-    if expected is not None:
-        raise InputError("--expect holds a layout on a given cluster; leave nodes and count out of plan.choices.")
-    found = recommend_cluster(question, objective=objective, confirm=confirm, top=top, workload=workload)
-    told = decision(found)
-    if out is not None:
-        write(told, out, table="clusters.csv", draw=lambda: draw(found, out))
-    show(told, as_json=as_json, as_csv=as_csv)
+
+def _golden(found: Answer, folder: Path) -> Path:
+    from simulator.foundation.files import write_atomic
+    from simulator.planner.golden import golden_text
+
+    return write_atomic(folder / "golden.yaml", golden_text(found))
 
 
 def _may_emit(emit: str | None, question: Scenario, workload: str | None, out: Path | None) -> None:
@@ -165,44 +198,3 @@ def _emit(found: Recommendation, emit: str | None, folder: Path) -> None:
 
 def _bar(pieces: Iterable[PlanTable], total: int) -> Iterable[PlanTable]:
     return output.progress(pieces, label="pricing plans", total=total)
-
-
-def _decision(found: Recommendation) -> Decision:
-    from simulator.cli.readable import readable
-    from simulator.cli.run_train import tables
-    from simulator.planner.report import COLUMNS, SHOWN, rows, sentences, shown
-    from simulator.simulation.inputs import inputs_of
-
-    parts = tables(found.result)["parts"]
-    columns, values = readable(parts.columns, parts.rows)
-    title = f"best plans by {found.objective}, one per layout"
-    return Decision(
-        facts={**found.facts(), "inputs": inputs_of(found.scenario)},
-        sentences=sentences(found),
-        columns=COLUMNS,
-        rows=rows(found),
-        shown=[
-            Shown(columns=columns, rows=values, title="where the step goes"),
-            Shown(columns=SHOWN, rows=shown(found), title=title),
-        ],
-    )
-
-
-def _draw(found: Recommendation, folder: Path) -> list[Path]:
-    """Write the golden file and the pictures."""
-    from simulator.cli.run_train import draw
-    from simulator.foundation.files import write_atomic
-    from simulator.planner.golden import golden_text
-    from simulator.planner.report import candidate
-    from simulator.results.plan_plots import plot_candidates, plot_front
-    from simulator.results.style import save
-
-    chosen, others = candidate(found.chosen), [candidate(one) for one in found.runner_ups]
-    capacity = found.result.memory_limit
-    front = [candidate(one) for one in found.front]
-    return [
-        write_atomic(folder / "golden.yaml", golden_text(found)),
-        *draw(found.result, folder),
-        save(plot_candidates([chosen, *others], capacity)[0], folder / "memory-of-plans.png"),
-        save(plot_front(chosen, others, front, capacity)[0], folder / "time-against-memory.png"),
-    ]

@@ -31,7 +31,9 @@ def sentences(found: ClusterPlan) -> list[str]:
         f"{drawn}{emitted}; the least {found.objective} of {len(found.offers)} clusters."
     )
     refused = [f"The run fits on none of: {', '.join(name for name, _ in found.refused)}."] if found.refused else []
-    return [head, *report.sentences(found.plan), *refused]
+    close = [] if found.margin is None else [f"The next best cluster inside the limits is {found.margin:.1%} worse."]
+    bound = f"What keeps a better cluster away: {found.binding}."
+    return [head, *close, bound, *report.sentences(found.plan), *refused]
 
 
 def rows(found: ClusterPlan) -> list[tuple[object, ...]]:

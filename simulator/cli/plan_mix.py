@@ -9,24 +9,15 @@ from simulator.cli.decision import Decision, Shown
 
 if TYPE_CHECKING:
     from simulator.planner.serving.service_mix import FleetMix
-    from simulator.scenario import Scenario
 
 
-def plan_mix(scenario: Scenario, objective: str | None, workload: str | None) -> Decision:
-    """Plan a mixed fleet and return it as it is shown; raises as :func:`cheapest_fleet`."""
-    from simulator.foundation.errors import InputError
-    from simulator.planner.serving.pricing import service_question
-    from simulator.planner.serving.service_mix import cheapest_fleet
-    from simulator.simulation import chosen_workload
-
-    if (objective or scenario.plan.objective or "cost") != "cost":
-        raise InputError("plan.mix looks for the least cost; leave the objective out.")
-    found = cheapest_fleet(service_question(scenario, chosen_workload(scenario, workload), "cost"))
+def decision(found: FleetMix) -> Decision:
+    """Return a mixed fleet as it is shown."""
     rows = found.rows()
     columns, table = tuple(rows[0]), [tuple(row.values()) for row in rows]
     title = "the fleet, and the requests per second of each group that it serves"
     return Decision(
-        facts={**found.facts(), "scenario": scenario.name},
+        facts=found.facts(),
         sentences=list(_sentences(found)),
         columns=columns,
         rows=table,

@@ -6,46 +6,33 @@
     objective: time
     decision: {tp: 4, dp: 32, pp: 8, vpp: 12, ...}     # keys left out are not held fast
     margin: 0.037                                      # of the runner-up at the time, for people
+    binding: memory of a device                        # what kept a better decision away
     metrics:
       step_time_s: {value: 16.77, tolerance: 0.05}     # relative
 
-A golden of a question that nothing can answer says ``decision: infeasible``.
+The decision of a training cluster has ``node`` and ``nodes`` before the layout, that of a service its machine, layout,
+format and batch limits, and that of a mix a mapping per kind of machine. A golden of a question that nothing can answer
+says ``decision: infeasible``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from simulator.foundation.errors import DecisionChanged
-from simulator.foundation.schema import Count, Fraction, Name, StrictModel, load, text_or
-from simulator.planner.recommendation import Recommendation
+from simulator.foundation.errors import InputError, suggestion
+from simulator.foundation.schema import Fraction, Name, StrictModel, load, text_or
+from simulator.planner.decide import Answer
+from simulator.planner.held import Fate, held_of
 from simulator.scenario import Scenario
 
-#: figures that a new golden file holds, and the drift it allows
-HELD: Final = ("step_time_s", "mfu", "memory_bytes")
+#: drift of a figure that a new golden file allows
 TOLERANCE: Final = 0.05
 #: a plan that is less than this worse is as good: no model of a cluster tells them apart
 FLIP: Final = 0.01
 
-
-class DecisionFile(StrictModel):
-    """The plan that is expected; a key left out may be anything."""
-
-    tp: Count | None = None
-    cp: Count | None = None
-    dp: Count | None = None
-    pp: Count | None = None
-    ep: Count | None = None
-    vpp: Count | None = None
-    micro_batch: Count | None = None
-    micro_batches: Count | None = None
-    zero: Literal[0, 1, 2, 3] | None = None
-    sequence_parallel: bool | None = None
-    recompute: Literal["none", "selective", "full"] | None = None
-    schedule: Literal["gpipe", "1f1b", "zb-h1", "dualpipe"] | None = None
+Value = bool | int | float | str | None
 
 
 class HeldFile(StrictModel):
@@ -56,12 +43,13 @@ class HeldFile(StrictModel):
 
 
 class GoldenFile(StrictModel):
-    """What a plan is expected to be."""
+    """What a plan is expected to be; a key that the decision leaves out may be anything."""
 
     scenario: Name
     objective: str
-    decision: text_or(Literal["infeasible"], DecisionFile)  # type: ignore[valid-type]
+    decision: text_or(Literal["infeasible"], dict[str, Value | dict[str, Value]])  # type: ignore[valid-type]
     margin: float | None = None
+    binding: str | None = None
     metrics: dict[str, HeldFile] | None = None
 
 
@@ -70,16 +58,17 @@ def load_golden(path: Path) -> GoldenFile:
     return load(GoldenFile, path)
 
 
-def golden_text(found: Recommendation) -> str:
-    """Return the golden file of a recommendation."""
-    decision = ", ".join(f"{name}: {_yaml(value)}" for name, value in asdict(found.plan).items())
+def golden_text(found: Answer) -> str:
+    """Return the golden file of an answer."""
+    held = held_of(found)
     lines = [
-        f"scenario: {found.scenario.name}",
-        f"objective: {found.objective}",
-        f"decision: {{{decision}}}",
-        *([] if found.margin is None else [f"margin: {found.margin:.4f}"]),
+        f"scenario: {held.scenario}",
+        f"objective: {held.objective}",
+        f"decision: {_yaml(held.decision)}",
+        *([] if held.margin is None else [f"margin: {held.margin:.4f}"]),
+        *([] if held.binding is None else [f"binding: {_yaml(held.binding)}"]),
         "metrics:",
-        *(f"  {name}: {{value: {found.result.metrics[name]:.6g}, tolerance: {TOLERANCE}}}" for name in HELD),
+        *(f"  {name}: {{value: {held.metrics[name]:.6g}, tolerance: {TOLERANCE}}}" for name in held.told),
     ]
     return "\n".join(lines) + "\n"
 
@@ -90,76 +79,60 @@ def infeasible_text(scenario: Scenario, objective: str | None) -> str:
 
 
 def _yaml(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{name}: {_yaml(inner)}" for name, inner in value.items()) + "}"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 
-def check_golden(expected: GoldenFile, found: Recommendation) -> None:
-    """Return if a recommendation is what was expected.
+def changed_keys(expected: GoldenFile, found: Answer) -> list[str]:
+    """Return the keys of the decision that are not as expected, each with both values.
 
     Raises:
-        DecisionChanged: it is not; the message says what changed, and what became of the expected plan.
+        InputError: the file expects a key that such a decision has not.
     """
-    told = list(_differences(expected, found))
-    if told:
-        raise DecisionChanged(f"{expected.scenario}, best {expected.objective}: " + "; ".join(told) + ".")
-
-
-def check_infeasible(expected: GoldenFile) -> None:
-    """Return if a question without an answer was expected to have none; raises :class:`DecisionChanged`."""
-    if expected.decision != "infeasible":
-        raise DecisionChanged(f"{expected.scenario}: a plan was expected, and now nothing fits.")
-
-
-def _differences(expected: GoldenFile, found: Recommendation) -> Iterator[str]:
-    if expected.objective != found.objective:
-        yield f"the objective is now {found.objective}"
-    if expected.decision == "infeasible":
-        yield "nothing was expected to fit, and now a plan does"
-        return
-    changed = changed_keys(expected, found)
-    if changed:
-        yield f"the decision changed: {', '.join(changed)} ({fate(margin_of_expected(expected, found))})"
-    yield from drifts(expected, found)
-
-
-def changed_keys(expected: GoldenFile, found: Recommendation) -> list[str]:
-    """Return the keys of the decision that are not as expected, each with both values."""
-    now = asdict(found.plan)
-    return [f"{name} {value} -> {now[name]}" for name, value in _wanted(expected).items() if now[name] != value]
-
-
-def drifts(expected: GoldenFile, found: Recommendation) -> list[str]:
-    """Return the figures that moved further than they may, one sentence each."""
-    told = []
-    for name, held in (expected.metrics or {}).items():
-        if name not in found.result.metrics:
-            told.append(f"{name} is not among the figures")
-        elif abs((value := found.result.metrics[name]) - held.value) > held.tolerance * abs(held.value):
-            told.append(f"{name} drifted from {held.value:.6g} to {value:.6g}, more than {held.tolerance:.1%}")
+    now = held_of(found).decision
+    told: list[str] = []
+    for name, value in wanted(expected).items():
+        if isinstance(value, Mapping):
+            told += _changed_machine(name, value, now.get(name, {"nodes": 0}))
+        elif name not in now:
+            raise InputError(f"decision: there is no {name!r} in this decision.{suggestion(name, now)}")
+        elif now[name] != value:
+            told.append(f"{name} {value} -> {now[name]}")
     return told
 
 
-def margin_of_expected(expected: GoldenFile, found: Recommendation) -> float | None:
-    """Return how much worse the expected plan is now, as a share; None if it is no longer among the best."""
-    wanted = _wanted(expected)
-    for one in (*found.confirmed, *found.runner_ups):
-        plan = asdict(one.plan)
-        if all(plan[name] == value for name, value in wanted.items()):
-            return one.margin
-    return None
+def _changed_machine(machine: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return what changed of one kind of machine in a mix: of one that is not taken now only that."""
+    keys = before if now.get("nodes") else [name for name in before if name == "nodes"]
+    return [f"{machine} {name} {before[name]} -> {now.get(name)}" for name in keys if now.get(name) != before[name]]
 
 
-def fate(margin: float | None) -> str:
-    """Say how the expected plan does now, given :func:`margin_of_expected`."""
-    if margin is None:
-        return "the expected plan is no longer among the best"
-    flip = "a flip within the error of any model" if margin < FLIP else "no mere flip"
-    return f"the expected plan is now {margin:.2%} worse: {flip}"
+def drifts(expected: GoldenFile, found: Answer) -> list[str]:
+    """Return the figures that moved further than they may, and a constraint that is another; one sentence each."""
+    held = held_of(found)
+    told = []
+    for name, figure in (expected.metrics or {}).items():
+        if name not in held.metrics:
+            told.append(f"{name} is not among the figures")
+        elif abs((value := held.metrics[name]) - figure.value) > figure.tolerance * abs(figure.value):
+            told.append(f"{name} drifted from {figure.value:.6g} to {value:.6g}, more than {figure.tolerance:.1%}")
+    if expected.binding is not None and expected.binding != held.binding:
+        told.append(f"the binding constraint was {expected.binding} and is {held.binding or 'not known'}")
+    return told
 
 
-def _wanted(expected: GoldenFile) -> dict[str, Any]:
-    assert not isinstance(expected.decision, str), "nothing was expected to fit"
-    wanted: dict[str, Any] = expected.decision.model_dump(exclude_none=True)
-    return wanted
+def said(fate: Fate) -> str:
+    """Say how the expected plan does now."""
+    if fate.margin is None:
+        return fate.why
+    flip = "a flip within the error of any model" if fate.margin < FLIP else "no mere flip"
+    return f"the expected plan is now {fate.margin:.2%} worse: {flip}"
+
+
+def wanted(expected: GoldenFile) -> dict[str, Any]:
+    """Return the keys of the decision that a file expects."""
+    assert isinstance(expected.decision, dict), "nothing was expected to fit"
+    return expected.decision

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from simulator.foundation.errors import Infeasible, InputError
@@ -29,6 +29,8 @@ from simulator.topology import build_cluster
 
 #: what clusters are chosen by
 MEASURES: Final = ("cost", "time", "energy", "carbon")
+#: a gain, as a share of the objective, for which another limit is worth naming
+_NOTABLE: Final = 0.001
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,9 +94,44 @@ class ClusterPlan:
     offers: tuple[Offer, ...]
     refused: tuple[tuple[str, str], ...]
 
+    @property
+    def decision(self) -> dict[str, Any]:
+        """Machine, number and layout."""
+        return {"node": self.chosen.machine.node.name, "nodes": self.chosen.nodes, **asdict(self.plan.plan)}
+
+    @property
+    def margin(self) -> float | None:
+        """How much worse the next best cluster that keeps the limits is, by the estimates; None if there is none."""
+        slo = self.plan.scenario.slo
+        return min((self.worse(one) for one in self.offers if one.keeps(slo) and not self._takes(one)), default=None)
+
+    @property
+    def binding(self) -> str:
+        """What keeps a better cluster away: the limit that the best of the better ones breaks."""
+        slo = self.plan.scenario.slo
+        better = [one for one in self.offers if self.worse(one) < -_NOTABLE and not one.keeps(slo)]
+        if not better:
+            return "none; no cluster that was tried would be better without the limits"
+        best = min(better, key=self.worse)
+        limit = "slo.cost" if _within(best.seconds, slo.finish_s) else "slo.finish"
+        return (
+            f"{limit}: {best.nodes} x {best.machine.node.name} would be {-self.worse(best):.1%} better, but takes "
+            f"{show(best.seconds, 'time')} and {best.usd:,.0f} USD"
+        )
+
+    def worse(self, offer: Offer) -> float:
+        """Return how much worse an offer is than the chosen one, as a share of the objective, both by the estimate."""
+        mine = next(one for one in self.offers if self._takes(one))
+        return offer.measure(self.objective) / mine.measure(self.objective) - 1.0
+
+    def _takes(self, offer: Offer) -> bool:
+        return (offer.machine, offer.nodes) == (self.chosen.machine, self.chosen.nodes)
+
     def facts(self) -> dict[str, Any]:
         """Return everything as plain data, for JSON."""
-        return {**self.plan.facts(), "cluster": self.chosen.facts(), "cluster_objective": self.objective,
+        return {**self.plan.facts(), "decision": self.decision, "cluster": self.chosen.facts(),
+                "cluster_objective": self.objective,
+                "cluster_margin": self.margin, "cluster_binding": self.binding,
                 "cluster_front": [one.facts() for one in self.front],
                 "cluster_unbeaten": [one.facts() for one in self.unbeaten],
                 "clusters": [one.facts() for one in self.offers],

@@ -7,9 +7,11 @@ two so that the reason can be named later.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from typing import Any
 
 from simulator.foundation.files import canonical_json
+from simulator.profiles.node import Node
 from simulator.scenario import Scenario
 
 _DIGITS = 16  # of a part's fingerprint; plenty for a few parts
@@ -26,17 +28,35 @@ def inputs_of(scenario: Scenario) -> dict[str, Any]:
 
 
 def part_fingerprints(scenario: Scenario) -> dict[str, str]:
-    """Return a fingerprint of the content of every device, node and model that the scenario uses, by name."""
+    """Return a fingerprint of every device, node, price and model that the scenario uses or may choose, by name."""
     parts: dict[str, object] = {}
     for group in scenario.groups:
         parts[f"node {group.node.name}"] = group.node
         parts[f"device {group.device.name}"] = group.device
+        parts |= _price(scenario, group.node.name)
+    for node in _may_be_taken(scenario):
+        parts[f"node {node.name}"] = node
+        if node.device is not None:
+            parts[f"device {node.device}"] = scenario.catalogue.devices[node.device]
+        parts |= _price(scenario, node.name)
     for workload in scenario.workloads:
         model = getattr(getattr(workload, "job", workload), "model", None)
         if model is not None:
             parts[f"model {model.name}"] = model
     parts |= {f"model {model.name}": model for model in scenario.models.values()}
     return {name: _fingerprint(part) for name, part in sorted(parts.items())}
+
+
+def _may_be_taken(scenario: Scenario) -> Iterator[Node]:
+    """Yield the machines of the catalogue that a plan may choose."""
+    for name in dict.fromkeys(str(name) for name in scenario.plan.choices.get("nodes", ())):
+        if name in scenario.catalogue.nodes:
+            yield scenario.catalogue.nodes[name]
+
+
+def _price(scenario: Scenario, node: str) -> dict[str, object]:
+    prices = scenario.catalogue.prices
+    return {f"price {node}": prices[node]} if node in prices else {}
 
 
 def parts_sha256(scenario: Scenario) -> str:

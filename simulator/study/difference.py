@@ -53,7 +53,7 @@ def difference(a: Bundle, b: Bundle) -> Difference:
     """Return what changed from one answer to the other."""
     return Difference(
         causes=tuple(_causes(a, b)),
-        decision=tuple(_changes(a.decision, b.decision)),
+        decision=tuple(_changes(flat(a.decision), flat(b.decision))),
         figures=tuple(_changes(a.figures, b.figures)),
         unknown=tuple(_unknown(a, b)),
     )

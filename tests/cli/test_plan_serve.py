@@ -44,6 +44,34 @@ def test_json_and_files_hold_the_decision(capsys, tmp_path):
     assert "plan.csv" in err
 
 
+def test_a_service_holds_its_golden_file_and_exits_5_when_the_decision_moved(capsys, tmp_path):
+    assert run(capsys, "plan", FILE, *SMALL, "--out", str(tmp_path))[0] == 0
+    golden = tmp_path / "golden.yaml"
+    assert run(capsys, "plan", FILE, *SMALL, "--expect", str(golden))[::2] == (0, "")
+    code, _, err = run(capsys, "plan", FILE, *SMALL, "--set", "workloads[0].traffic.groups[0].rate=30 /s",
+                       "--expect", str(golden))  # fmt: skip
+    assert (code, err.count("\n")) == (5, 1)
+    assert "changed: " in err
+    assert "->" in err
+    code, _, err = run(capsys, "plan", FILE, *SMALL, "--set", "workloads[0].limits.tpot=2 ms", "--expect", str(golden))
+    assert code == 5
+    assert "now-infeasible" in err
+
+
+def test_a_drift_is_told_and_exits_5_only_where_that_is_asked(capsys, tmp_path):
+    golden = tmp_path / "golden.yaml"
+    assert run(capsys, "plan", FILE, *SMALL, "--out", str(tmp_path))[0] == 0
+    golden.write_text(golden.read_text().replace("ttft_p95_ms: {value: ", "ttft_p95_ms: {value: 9"))
+    code, out, err = run(capsys, "plan", FILE, *SMALL, "--expect", str(golden))
+    assert code == 0
+    assert out.startswith("Take ")
+    assert "drift: ttft_p95_ms drifted from 9" in err
+    assert run(capsys, "plan", FILE, *SMALL, "--expect", str(golden), "--fail-on", "drift")[0] == 5
+    code, _, err = run(capsys, "plan", FILE, *SMALL, "--expect", str(golden), "--fail-on", "drifts")
+    assert code == 2
+    assert "Did you mean 'drift'" in err
+
+
 def test_a_service_that_nothing_can_serve_ends_with_3(capsys):
     code, _, err = run(capsys, "plan", FILE, *SMALL, "--set", "workloads[0].limits.tpot=2 ms")
     assert code == 3

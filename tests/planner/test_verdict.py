@@ -26,8 +26,7 @@ def _runner_up(expected: GoldenFile, found: Recommendation, margin: float) -> tu
     """Return a golden that expects the runner-up, which is now worse by a margin."""
     other = replace(found.runner_ups[0], margin=margin)
     keys = {name: getattr(other.plan, name) for name in ("tp", "cp", "dp", "pp")}
-    decision = type(expected.decision)(**keys)
-    golden = expected.model_copy(update={"decision": decision, "metrics": None})
+    golden = expected.model_copy(update={"decision": keys, "metrics": None})
     return golden, replace(found, runner_ups=(other,), confirmed=())
 
 

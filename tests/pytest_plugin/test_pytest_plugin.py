@@ -113,6 +113,35 @@ def test_the_fixture_plans_what_the_test_names_and_returns_it(held):
     _run(held).assert_outcomes(passed=1)
 
 
+SERVICE = (
+    "workloads[0].model=llama-3.1-8b", "workloads[0].traffic.seconds=10 s", "workloads[0].traffic.groups[0].rate=6 /s",
+    "plan.choices.nodes=[aws-g6e.xlarge]", "plan.choices.count=[1, 2, 3, 4]", "plan.choices.max_num_seqs=[64]",
+    "plan.choices.max_num_batched_tokens=[2048]", "plan.seeds=1",
+)  # fmt: skip
+
+
+def test_a_service_is_held_by_the_same_marker_under_workers(pytester):
+    pytest.importorskip("xdist")
+    (pytester.path / "chat.yaml").write_text((shipped("scenarios") / "plan-serve-70b.yaml").read_text())
+    body = """
+        import pytest
+
+        @pytest.mark.parametrize("number", range(2))
+        @pytest.mark.plan("chat.yaml", set={overrides!r})
+        def test_plan(number): ...
+    """
+    pytester.makepyfile(body.format(overrides=SERVICE))
+    assert _run(pytester, "--plan-update").ret == 0
+    assert 'node: "aws-g6e.xlarge"' in (pytester.path / "plans" / "chat.yaml").read_text()
+    result = _run(pytester, "-n", "2", "--plan-report", "report.md")
+    result.assert_outcomes(passed=2)
+    assert "2 same" in (pytester.path / "report.md").read_text()
+    pytester.makepyfile(body.format(overrides=(*SERVICE, "workloads[0].traffic.groups[0].rate=24 /s")))
+    result = _run(pytester)
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(["*changed: nodes 1 -> *"])
+
+
 def test_workers_report_to_one_file(held):
     pytest.importorskip("xdist")
     held.makepyfile(f"""

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator import compare, load_scenario, simulate
+from simulator.cli import main
 from simulator.foundation.errors import InputError
 from simulator.foundation.files import canonical_json
 from simulator.foundation.shipped import shipped
@@ -47,6 +48,56 @@ def test_another_version_and_another_content_of_a_part_are_causes():
     before, after = bundle(), bundle(version="0.2.0")
     after.facts["inputs"]["parts"]["model gpt3-175b"] = "another"
     assert [one.name for one in difference(before, after).causes] == ["version", "model gpt3-175b"]
+
+
+#: small questions for the planner, and for each a change that moves its decision
+PLANS = {
+    "service": (
+        "plan-serve-70b.yaml",
+        ("workloads[0].model=llama-3.1-8b", "workloads[0].traffic.seconds=10 s", "plan.choices.count=[1, 2, 3]",
+         "workloads[0].traffic.groups[0].rate=6 /s", "plan.choices.nodes=[aws-g6e.xlarge]",
+         "plan.choices.max_num_seqs=[64]", "plan.choices.max_num_batched_tokens=[2048]", "plan.seeds=1"),
+        ("workloads[0].traffic.groups[0].rate", "24 /s"),
+        "nodes",
+    ),
+    "cluster": (
+        "plan-train-7b-deadline.yaml",
+        ("plan.choices.nodes=[aws-p5.48xlarge]", "plan.choices.count=[2, 4]", "workloads[0].model=gpt2-124m",
+         "workloads[0].seq_len=1024", "workloads[0].batch.global=64", "workloads[0].tokens=300e9", "slo.finish=3 d",
+         "plan.confirm=1"),
+        ("slo.finish", "26 h"),
+        "nodes",
+    ),
+    "mix": (
+        "plan-serve-mix.yaml",
+        ("workloads[0].traffic.seconds=10 s", "plan.choices.nodes=[aws-g6e.xlarge]", "plan.choices.max_num_seqs=[64]",
+         "plan.choices.max_num_batched_tokens=[2048]", "plan.seeds=1"),
+        ("workloads[0].traffic.groups[0].rate", "99 /s"),
+        "aws-g6e.xlarge.nodes",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", PLANS)
+def test_the_cause_of_another_plan_is_named_whatever_is_planned(kind, capsys, tmp_path):
+    name, small, (key, value), decided = PLANS[kind]
+    for folder, overrides in (("a", small), ("b", (*small, f"{key}={value}"))):
+        words = [word for one in overrides for word in ("--set", one)]
+        assert main(["plan", str(shipped("scenarios") / name), *words, "--out", str(tmp_path / folder)]) == 0
+    _ = capsys.readouterr()
+    found = difference(read_bundle(tmp_path / "a"), read_bundle(tmp_path / "b"))
+    assert [one.name for one in found.causes] == [key]
+    assert decided in {one.name for one in found.decision}
+    assert found.figures
+    assert main(["diff", str(tmp_path / "a"), str(tmp_path / "b")]) == 5
+    assert key in capsys.readouterr().out
+
+
+def test_the_price_of_a_machine_that_may_be_taken_is_a_part():
+    scenario = load_scenario(shipped("scenarios") / "plan-serve-mix.yaml")
+    parts = inputs_of(scenario)["parts"]
+    for name in scenario.plan.choices["nodes"]:
+        assert {f"node {name}", f"price {name}"} <= set(parts)
 
 
 def test_an_answer_without_its_question_says_so():

@@ -23,6 +23,7 @@ from simulator.planner.serving.deployments import Deployment
 from simulator.planner.serving.mix import Mix, cheapest_mix
 from simulator.planner.serving.pricing import PricedDeployment, ServiceQuestion, price_deployments
 from simulator.planner.serving.steady import steady_of
+from simulator.scenario import Scenario
 from simulator.simulation.serving import prepare
 from simulator.workload.requests import Requests
 
@@ -39,6 +40,7 @@ class FleetMix:
     """A mixed fleet.
 
     Attributes:
+        scenario: whose traffic it serves.
         deployments: what stands on each kind of machine.
         mix: whole nodes of each kind, and the rate of each group that it serves.
         groups: names of the groups of the traffic, in the order of the rates.
@@ -47,6 +49,7 @@ class FleetMix:
         lowered: how often rates had to be lowered.
     """
 
+    scenario: Scenario
     deployments: tuple[Deployment, ...]
     mix: Mix
     groups: tuple[str, ...]
@@ -56,8 +59,27 @@ class FleetMix:
 
     def facts(self) -> dict[str, object]:
         """Return everything as plain data, for JSON."""
-        return {"decision": self.rows(), "usd_per_hour": self.mix.price, "attainments": list(self.attainments),
+        return {"scenario": self.scenario.name, "scenario_sha256": self.scenario.sha256, "decision": self.decision(),
+                "fleet": self.rows(), "metrics": self.metrics(), "attainments": list(self.attainments),
                 "alone": dict(self.alone()), "lowered": self.lowered}  # fmt: skip
+
+    def decision(self) -> dict[str, dict[str, object]]:
+        """Return what is taken of each kind of machine; of a kind that is not, only that it is not."""
+        return {
+            one.machine.node.name: {"nodes": nodes, "tp": one.layout.tp, "pp": one.layout.pp, "ep": one.layout.ep,
+                                    "precision": one.precision, "max_num_seqs": one.max_num_seqs,
+                                    "max_num_batched_tokens": one.max_num_batched_tokens} if nodes else {"nodes": 0}
+            for one, nodes in zip(self.deployments, self.mix.nodes, strict=True)
+        }  # fmt: skip
+
+    def metrics(self) -> dict[str, float]:
+        """Return the figures of the whole fleet."""
+        return {
+            "usd_per_hour": self.mix.price,
+            "attainment_worst_draw": min(self.attainments),
+            "nodes": float(sum(self.mix.nodes)),
+            "requests_per_s": float(self.mix.rates.sum()),
+        }
 
     def alone(self) -> Iterator[tuple[str, float | None]]:
         """Yield what each kind of machine would cost by itself, by the same rates; None where it cannot."""
@@ -105,8 +127,8 @@ def cheapest_fleet(question: ServiceQuestion) -> FleetMix:
         mix = cheapest_mix(prices, capacity, rates, most)
         good, missed = _play(question, [one.deployment for one in chosen], mix)
         if min(good) >= question.workload.attainment:
-            return FleetMix(deployments=tuple(one.deployment for one in chosen), mix=mix, groups=requests.groups,
-                            capacity=capacity, attainments=good, lowered=lowered)  # fmt: skip
+            return FleetMix(scenario=question.scenario, deployments=tuple(one.deployment for one in chosen), mix=mix,
+                            groups=requests.groups, capacity=capacity, attainments=good, lowered=lowered)  # fmt: skip
         capacity = np.where(missed[:, None], capacity * _LOWERED, capacity)
     raise Infeasible(f"no mix kept the limits when played, even at {_LOWERED**_TIMES:.0%} of the steady rates.",
                      binding="limits", relaxation="longer limits")  # fmt: skip

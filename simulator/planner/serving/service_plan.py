@@ -37,6 +37,7 @@ class ServicePlan:
     Attributes:
         chosen: the cheapest deployment that keeps the limits, played.
         runner_ups: of other machines, layouts or formats the first that keep them, cheapest first.
+        played: every deployment that was played, on each number of nodes, in the order of play.
         considered, rejected, runs: deployments looked at, those out by reason, and runs of the engine.
         untried: deployments that might be cheaper, but that no run was left for; 0: nothing cheaper keeps the limits.
         binding: what keeps a cheaper deployment away, in words.
@@ -47,6 +48,7 @@ class ServicePlan:
     objective: str
     chosen: Trial
     runner_ups: tuple[Trial, ...]
+    played: tuple[Trial, ...]
     considered: int
     rejected: Mapping[str, int]
     runs: int
@@ -127,6 +129,7 @@ def recommend_service(
         objective=name,
         chosen=best,
         runner_ups=_runner_ups(candidates, trials, best, scenario.plan.top if top is None else top),
+        played=tuple(trials.done.values()),
         considered=len(candidates) + sum(rejected[reason] for reason in ("figures", "memory", "ttft", "tpot", "work")),
         rejected=rejected,
         runs=runs,
@@ -174,10 +177,13 @@ def _binding(trials: Trials, best: Trial) -> str:
         return "the work itself; by the bound on machine time nothing cheaper can keep the limits"
     near = max(cheaper, key=lambda trial: fresh_draw(trial.attainments))
     share = fresh_draw(near.attainments)
-    missed = ", ".join(f"{name} {part:.1%}" for name, part in misses(near) if part)
+    parts = dict(misses(near))
+    missed = ", ".join(f"{name} {part:.1%}" for name, part in parts.items() if part)
     saved = 1.0 - near.cost / best.cost
+    head = max(parts, key=lambda name: parts[name]) if missed else "attainment on every draw"
     return (
-        f"{short(near)} would save {saved:.1%} but keeps the limits for {share:.2%} only (missed: {missed or 'none'})"
+        f"{head}: {short(near)} would save {saved:.1%} but keeps the limits for {share:.2%} only "
+        f"(missed: {missed or 'none'})"
     )
 
 

@@ -1,0 +1,57 @@
+"""One door to the planner: a scenario's question is answered by the search for its kind.
+
+A training job is split over a given cluster, or gets its cluster too; a service gets the machines of one kind, or a mix
+of several kinds.
+"""
+
+from __future__ import annotations
+
+from simulator.foundation.errors import InputError
+from simulator.planner.recommendation import Recommendation, recommend
+from simulator.planner.search import Watch
+from simulator.planner.serving.pricing import service_question
+from simulator.planner.serving.service_mix import FleetMix, cheapest_fleet
+from simulator.planner.serving.service_plan import ServicePlan, recommend_service
+from simulator.planner.training_cluster import ClusterPlan, asks_for_a_cluster, recommend_cluster
+from simulator.scenario import Scenario
+from simulator.scenario.serve import ServeWorkload
+from simulator.simulation import chosen_workload
+
+#: an answer of any kind
+Answer = Recommendation | ClusterPlan | ServicePlan | FleetMix
+
+
+def decide(
+    scenario: Scenario,
+    *,
+    objective: str | None = None,
+    confirm: int | None = None,
+    top: int | None = None,
+    workload: str | None = None,
+    watch: Watch | None = None,
+) -> Answer:
+    """Return the planner's answer to a scenario's question.
+
+    Args:
+        objective: a name; None for the scenario's.
+        confirm: layouts of a training job that are played; None for the scenario's number.
+        top: how many runner-ups are named; None for the scenario's number.
+        workload: its id, where the scenario has several.
+        watch: wraps the pieces of a search over layouts, for a progress bar.
+
+    Raises:
+        InputError: an unknown objective, or a question that cannot be asked.
+        Infeasible: nothing does; with the reasons and the smallest relaxations.
+    """
+    entry = chosen_workload(scenario, workload)
+    if not isinstance(entry, ServeWorkload):
+        if asks_for_a_cluster(scenario):
+            return recommend_cluster(scenario, objective=objective, confirm=confirm, top=top, workload=workload)
+        return recommend(scenario, objective=objective, confirm=confirm, top=top, workload=workload, watch=watch)
+    if confirm is not None:
+        raise InputError("--confirm is for training plans; a service's runs are plan.simulations.")
+    if not scenario.plan.mix:
+        return recommend_service(scenario, objective=objective, top=top, workload=workload)
+    if (objective or scenario.plan.objective or "cost") != "cost":
+        raise InputError("plan.mix looks for the least cost; leave the objective out.")
+    return cheapest_fleet(service_question(scenario, entry, "cost"))
