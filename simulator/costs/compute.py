@@ -31,10 +31,10 @@ TILES: Final = ((256, 128, 1.0), (128, 128, 0.96), (128, 64, 0.82), (64, 64, 0.6
 ATTENTION_BACKWARD: Final = 3.0
 #: kernels of a chunked scan that pass their results on through memory
 SCAN_KERNELS: Final = 5
-#: bytes per score of unfused attention: scale, mask and softmax read and write it, dropout reads, writes and masks
+#: elements moved per score of unfused attention: scale, mask, softmax read and write it; dropout does, and masks
 SCORE_PASSES_FORWARD: Final = 4.5
 SCORE_PASSES_BACKWARD: Final = 5.5
-#: bytes per score more where distances are scored apart: write, shift, add
+#: elements per score more where distances are scored apart: write, shift, add
 RELATIVE_PASSES: Final = 5.0
 
 
@@ -110,10 +110,16 @@ def join(a: Floats, b: Floats, sharpness: float) -> Floats:
     return high * (1.0 + (low / np.maximum(high, np.finfo(float).tiny)) ** sharpness) ** (1.0 / sharpness)
 
 
-def attention_time(part: LocalAttention, machine: Machine, *, kernel: AttentionKernel, backward: bool) -> Floats:
-    """Return seconds of the attention core (scores, softmax, weighted sum) for one micro-batch."""
+def attention_time(
+    part: LocalAttention, machine: Machine, *, kernel: AttentionKernel, backward: bool, widened: float = 1.0
+) -> Floats:
+    """Return seconds of the attention core (scores, softmax, weighted sum) for one micro-batch.
+
+    Args:
+        widened: what scores that are written to memory take over stored activations.
+    """
     if kernel == "unfused":
-        return _unfused_attention(part, machine, backward=backward)
+        return _unfused_attention(part, machine, backward=backward, widened=widened)
     e = machine.efficiency
     scores = part.samples * part.heads * part.queries * part.keys * part.kept
     flop = 2.0 * scores * (part.qk_dim + part.v_dim) * (ATTENTION_BACKWARD if backward else 1.0)
@@ -127,14 +133,15 @@ def attention_time(part: LocalAttention, machine: Machine, *, kernel: AttentionK
     return np.maximum(arithmetic, memory)
 
 
-def _unfused_attention(part: LocalAttention, machine: Machine, *, backward: bool) -> Floats:
+def _unfused_attention(part: LocalAttention, machine: Machine, *, backward: bool, widened: float) -> Floats:
     batch = part.samples * part.heads
     scores = product_time(part.queries, np.full_like(part.queries, part.qk_dim), part.keys, batch, machine, wide=True)
     mixed = product_time(part.queries, part.keys, np.full_like(part.queries, part.v_dim), batch, machine, wide=True)
     passes = SCORE_PASSES_BACKWARD if backward else SCORE_PASSES_FORWARD
     if part.relative:
         scores, passes = 2.0 * scores, passes + RELATIVE_PASSES
-    traffic = passes * batch * part.queries * part.keys * machine.precision.activation_bytes / machine.stream
+    item = machine.precision.activation_bytes * widened
+    traffic = passes * batch * part.queries * part.keys * item / machine.stream
     return (2.0 if backward else 1.0) * (scores + mixed) + traffic
 
 

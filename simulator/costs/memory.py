@@ -16,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.costs.held import copies, held_parameters, mean_parameters
+from simulator.costs.passes import attention_kernel
 from simulator.foundation.units import GIBI
 from simulator.mapping.plan import RECOMPUTE, SCHEDULES
 from simulator.mapping.program import LocalBlock, Program
 from simulator.mapping.split import LocalAttention, LocalProduct, LocalScan, LocalTraffic
 from simulator.profiles.device import Device
-from simulator.profiles.framework import Framework
+from simulator.profiles.framework import AttentionKernel, Framework
 from simulator.workload.jobs.training import TrainingJob
 from simulator.workload.optimizers import state_bytes_per_parameter
 
@@ -168,16 +169,17 @@ def _saved(block: LocalBlock, program: Program, framework: Framework, *, selecti
             case LocalTraffic():
                 total = total + part.saved_bytes * (width / 2.0)
             case LocalAttention():
-                total = total + _attention_saved(part, width, framework, selective=selective)
+                kernel = attention_kernel(framework, precision)
+                total = total + _attention_saved(part, width, kernel, selective=selective)
             case LocalScan():
                 total = total + part.tokens * part.inner * 2.0 * width
     return total
 
 
-def _attention_saved(part: LocalAttention, width: float, framework: Framework, *, selective: bool) -> Floats:
+def _attention_saved(part: LocalAttention, width: float, kernel: AttentionKernel, *, selective: bool) -> Floats:
     queries = part.samples * part.queries
     stored = queries * (part.heads * part.qk_dim + part.kv_heads * (part.qk_dim + part.v_dim)) * width
-    if framework.attention == "unfused" and not selective:
+    if kernel == "unfused" and not selective:
         return stored + part.samples * part.heads * part.queries * part.keys * SCORE_BYTES * (width / 2.0)
     return stored
 

@@ -24,15 +24,20 @@ from simulator.costs.compute import (
 from simulator.mapping.placement import Group
 from simulator.mapping.program import Exchange, LocalBlock, Program
 from simulator.mapping.split import LocalAttention, LocalOperator, LocalProduct, LocalScan, LocalTraffic
-from simulator.profiles.framework import Framework
+from simulator.profiles.framework import AttentionKernel, Framework
+from simulator.workload.jobs.training import Precision
 
 Floats = NDArray[np.float64]
 
+HALF: Final = 2.0  # bytes of a 16-bit activation
 #: launches per operator, forward and backward; unfused attention copies, scales, masks and drops in kernels of its own
 PRODUCT_KERNELS: Final = (1, 2)
 FUSED_KERNELS: Final = (1, 3)
 UNFUSED_KERNELS: Final = (7, 12)
 SCAN_KERNELS: Final = (5, 9)
+#: what autocast moves between products over what training in pure 16 bits would: softmax, norms, losses and reductions
+#: keep fp32 (the op lists of PyTorch's and TensorFlow's automatic mixed precision), about half of the elements
+WIDENED: Final = 1.5
 BACKWARD_KERNELS: Final = 1.5  # backward launches per forward launch of elementwise operators
 
 
@@ -101,6 +106,17 @@ class Passes:
     weights: Floats
 
 
+def attention_kernel(framework: Framework, precision: Precision) -> AttentionKernel:
+    """Return how attention runs: fused kernels are written for 16 bits and narrower alone."""
+    return framework.attention if precision.activation_bytes <= HALF else "unfused"
+
+
+def widening(framework: Framework, precision: Precision) -> float:
+    """Return bytes that elementwise operators move over bytes of stored activations: more than 1 under autocast."""
+    narrow = precision.activation_bytes <= HALF
+    return WIDENED if precision.mixed or (framework.autocasts and narrow) else 1.0
+
+
 def block_passes(
     block: LocalBlock, program: Program, machine: Machine, framework: Framework, network: Network
 ) -> Passes:
@@ -110,7 +126,7 @@ def block_passes(
     for operator in block.operators:
         ahead, back, own = _operator_work(operator, program, machine, framework)
         forward, backward, weights = forward.add(ahead), backward.add(back), weights + own
-        if isinstance(operator, LocalAttention) and framework.attention == "unfused":
+        if isinstance(operator, LocalAttention) and attention_kernel(framework, machine.precision) == "unfused":
             attention = attention.add(ahead)
     for exchange in block.exchanges:
         ahead, back = _exchange_work(exchange, program, framework, network)
@@ -140,13 +156,12 @@ def _operator_work(
                 weights * trained if operator.weight else 0.0,
             )
         case LocalAttention():
-            kernel = framework.attention
+            kernel = attention_kernel(framework, machine.precision)
             ahead, back = UNFUSED_KERNELS if kernel == "unfused" else FUSED_KERNELS
-            return (
-                none.plus(products=attention_time(operator, machine, kernel=kernel, backward=False), kernels=ahead),
-                none.plus(products=attention_time(operator, machine, kernel=kernel, backward=True), kernels=back),
-                0.0,
-            )
+            wide = widening(framework, machine.precision)
+            forward = attention_time(operator, machine, kernel=kernel, backward=False, widened=wide)
+            backward = attention_time(operator, machine, kernel=kernel, backward=True, widened=wide)
+            return none.plus(products=forward, kernels=ahead), none.plus(products=backward, kernels=back), 0.0
         case LocalScan():
             ahead, back = SCAN_KERNELS
             return (
@@ -155,7 +170,7 @@ def _operator_work(
                 0.0,
             )
         case LocalTraffic():
-            share = framework.dispatch.traffic
+            share = framework.dispatch.traffic * widening(framework, machine.precision)
             back_kernels = operator.kernels * BACKWARD_KERNELS
             return (
                 none.plus(

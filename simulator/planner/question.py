@@ -8,6 +8,7 @@ from typing import Any
 
 from simulator.costs.memory import usable_memory
 from simulator.costs.network import AnalyticNetwork
+from simulator.costs.passes import attention_kernel
 from simulator.foundation.errors import InputError
 from simulator.planner.constraints import Bounds
 from simulator.planner.space import DEGREES, OPTIONS, WITHIN, Space, space_of
@@ -51,7 +52,7 @@ class Question:
         return Bounds(
             job=self.job,
             scaleup=self.setting.devices if "tp" in self.choices else inside,
-            fused=self.setting.framework.attention != "unfused",
+            fused=attention_kernel(self.setting.framework, self.job.precision) != "unfused",
             pipelined_sharding="zero" in self.choices,
         )
 

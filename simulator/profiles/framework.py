@@ -51,7 +51,8 @@ class Framework:
 
     name: str
     dispatch: Dispatch
-    attention: AttentionKernel
+    attention: AttentionKernel  # of 16-bit training
+    autocasts: bool  # 16-bit products between operators that keep fp32, whatever the run calls its precision
     gradient_bytes: float  # bytes of one accumulated gradient element
     overlaps_gradients: bool  # gradient exchange runs beside the backward pass
     overlaps_gathers: bool  # sharded weights are gathered ahead of use
@@ -96,6 +97,7 @@ class FrameworkFile(StrictModel):
     dispatch: Name
     source: Annotated[str, Field(min_length=10)]
     attention: AttentionKernel
+    autocasts: bool = False
     gradient_bytes: Annotated[float, Field(gt=0, le=8)]
     overlaps_gradients: bool
     overlaps_gathers: bool
@@ -126,6 +128,7 @@ def frameworks() -> dict[str, Framework]:
             name=file.name,
             dispatch=_dispatches()[file.dispatch],
             attention=file.attention,
+            autocasts=file.autocasts,
             gradient_bytes=file.gradient_bytes,
             overlaps_gradients=file.overlaps_gradients,
             overlaps_gathers=file.overlaps_gathers,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from simulator.costs.memory import usable_memory
+from simulator.costs.passes import attention_kernel
 from simulator.costs.rent import power_w, rent_usd_per_s
 from simulator.costs.sensitivity import step_gains
 from simulator.engine.trace import Trace
@@ -53,7 +54,7 @@ def training_result(
     limit = usable_memory(setting.smallest)
     metrics = training_metrics(
         workload.job, plan, resources_of(scenario, setting), step=step, steps=workload.steps,
-        attention_repeated=setting.framework.attention == "unfused",
+        attention_repeated=attention_kernel(setting.framework, workload.job.precision) == "unfused",
     )  # fmt: skip
     metrics |= {"bubble_fraction": parts["bubble"] / step, "memory_bytes": sum(memory.values()),
                 "memory_limit_bytes": limit}  # fmt: skip

@@ -39,6 +39,7 @@ from simulator.validation.training_networks import (
     predict_network_row,
     samples_to_converge,
 )
+from simulator.validation.unprinted import REAL_TOKENS, mean_length, trained_beside, version_of
 from simulator.validation.used_servers import used_servers
 from simulator.workload.jobs.training import Precision, TrainingJob
 from simulator.workload.models.library import load_model
@@ -57,8 +58,6 @@ _SERVERS: Final = {
 }
 #: what benchmark submissions without tensor or pipeline parallelism run like: one captured graph per step
 _TUNED: Final = "megatron-bridge-whole-graph"
-#: share of the positions of BERT's phase 2 that hold tokens (Krell et al. 2021, arXiv 2107.02027: half is padding)
-_REAL_TOKENS: Final = 0.5
 _PCIE_SERVER: Final = "oem-8x-l40s-pcie"  # of cards that no server of the catalogue holds: eight on PCIe
 #: share of the weights that low-rank adapters add and train (rank 16 of hidden 4096: 2 * 16 / 4096)
 _ADAPTER_SHARE: Final = 0.008
@@ -124,8 +123,20 @@ def predict_training_row(
         return Prediction(float(memory) / unit, label, "", fits)
     times = price(program, machine, framework, AnalyticNetwork.of(run.cluster.tiers))
     step = estimate(times, program.table, nodes=float(run.nodes))
-    seconds = float(measured_part(row, step, times)[0])
+    seconds = float(measured_part(row, step, times)[0]) + _beside(row, run, machine, framework)
     return Prediction(in_units(row, run, seconds), label, "", fits)
+
+
+def _beside(row: Mapping[str, str], run: Run, machine: Machine, framework: Framework) -> float:
+    """Return the seconds of what is trained in the same step; the host's work around a step is done once."""
+    name = trained_beside(row)
+    if name is None:
+        return 0.0
+    model = load_model(name)
+    assert isinstance(model, Transformer)
+    program = program_of(replace(run, job=replace(run.job, model=model)))
+    times = price(program, machine, framework, AnalyticNetwork.of(run.cluster.tiers))
+    return float((estimate(times, program.table, nodes=float(run.nodes)).step - times.host)[0])
 
 
 def _may_recompute(row: Mapping[str, str], run: Run) -> bool:
@@ -208,7 +219,9 @@ def _length(row: Mapping[str, str], model: Transformer) -> int:
         return round((int(sides["input"]) + int(sides["target"])) / 2)
     told = _LONGEST.search(row.get("notes", "")) if row["metric"] == "memory_gb" else None
     longest = _whole(row, "seq_len_tokens", int(told[1]) if told else model.max_seq)
-    return round(longest * _REAL_TOKENS) if is_submission(row) and model.kind == "encoder" else longest
+    if is_submission(row) and model.kind == "encoder":
+        return round(longest * REAL_TOKENS)
+    return mean_length(row, longest)
 
 
 def _whole(row: Mapping[str, str], column: str, default: int) -> int:
@@ -270,7 +283,7 @@ def _framework(row: Mapping[str, str], device: Device) -> Framework:
     Megatron-LM on Ampere and older is the one of 2021 and 2022. Megatron Bridge launches eagerly unless the notes say
     that graphs of parts, or of the whole iteration, were captured.
     """
-    engine = row.get("engine", "")
+    engine = version_of(row)
     if is_submission(row) and _whole(row, "tp", 1) * _whole(row, "pp", 1) == 1:
         return framework_named(_TUNED)
     if engine == "megatron-lm" and device.architecture in ("Ampere", "Volta"):

@@ -56,3 +56,34 @@ def test_pytorch_splits_no_model_by_itself():
     row = {**ADAPTED, "engine": "pytorch", "n_accel": "8", "device_id": "nvidia-h100-sxm5-80gb"}
     assert run_of({**row, "tp": "8"}, CATALOGUE).framework.name == "megatron-lm"
     assert run_of({**row, "dp": "8"}, CATALOGUE).framework.name == "pytorch"
+
+
+ENCODER = {
+    "source_group": "deeplearningexamples", "kind_of_work": "encoder-train", "metric": "samples_per_s",
+    "model_id": "bert-large", "device_id": "nvidia-a100-sxm4-80gb", "n_accel": "1", "engine": "pytorch",
+    "precision": "fp16-amp", "micro_batch_samples": "32", "global_batch_samples": "4096", "seq_len_tokens": "512",
+    "notes": "Pre-training", "source": "NVIDIA/DeepLearningExamples PyTorch/LanguageModeling/BERT/README.md",
+}  # fmt: skip
+
+
+def test_binned_batches_are_half_a_bin_longer_than_their_mean_sample():
+    assert run_of(ENCODER, CATALOGUE).job.seq_len == 512 // 2 + 64 // 2
+    for changes in ({"seq_len_tokens": "128"}, {"notes": "Fine-tuning"}, {"source": "TensorFlow/LanguageModeling"}):
+        row = {**ENCODER, **changes}
+        assert run_of(row, CATALOGUE).job.seq_len == int(row["seq_len_tokens"])
+
+
+def test_what_is_trained_beside_a_model_slows_pre_training_and_not_fine_tuning():
+    """ELECTRA's generator: a third of the width, so about a ninth of the products and a third of the attention."""
+    row = {**ENCODER, "model_id": "electra-base", "micro_batch_samples": "512", "precision": "fp16",
+           "source": "TensorFlow2"}  # fmt: skip
+    both, alone = (predict_training_row({**row, "notes": notes}, CATALOGUE).value for notes in ("", "fine-tuning"))
+    assert both is not None
+    assert alone is not None
+    assert 1 / 9 < alone / both - 1 < 1 / 2
+
+
+def test_the_version_of_a_framework_is_read_off_its_source():
+    row = {**ENCODER, "engine": "tensorflow"}
+    assert run_of({**row, "source": "TensorFlow/LanguageModeling"}, CATALOGUE).framework.name == "tensorflow"
+    assert run_of({**row, "source": "TensorFlow2/LanguageModeling"}, CATALOGUE).framework.name == "tensorflow-2"

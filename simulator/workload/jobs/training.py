@@ -36,6 +36,7 @@ class Precision:
     weight_bytes: float
     activation_bytes: float
     product_bytes: float  # bytes of one operand element of a product
+    mixed: bool = False  # autocast: 16-bit products between operators that keep fp32
 
     @property
     def packed(self) -> bool:
@@ -52,7 +53,8 @@ class Precision:
         product = {"fp8": 1.0, "int8": 1.0, "fp4": 0.5}.get(peak, activation)
         if name.endswith("-amp"):
             weight = 4.0
-        return Precision(name=name, peak=peak, weight_bytes=weight, activation_bytes=activation, product_bytes=product)
+        return Precision(name=name, peak=peak, weight_bytes=weight, activation_bytes=activation, product_bytes=product,
+                         mixed=name.endswith("-amp"))  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
