@@ -3,7 +3,13 @@
 A convolution is priced as the matrix product of its im2col form, but its memory traffic is that of the data themselves:
 each input and output once. Grouped and depthwise convolutions fill tensor tiles badly; they run on the vector units
 where that is faster. Each of the two gradients of a product costs as much as the product (the input of the first layer
-needs none). Left out: fast algorithms of matrix units, FFT, layout changes, data that stay in a cache between layers.
+needs none).
+
+Matrix units read channels last. Where a framework keeps channels first, the input and the output of every plain 16-bit
+convolution are turned around it, forward and for both gradients. Where it keeps channels last, libraries have matrix
+kernels for the shapes of ResNeXt alone (whole sets of 32 groups of 4, 8, 16 or 32 channels); other groups run in direct
+kernels, which read every operand anew for each product but share it among the outputs of a group.
+Left out: fast algorithms of matrix units, FFT, data that stay in a cache between layers.
 
 Source of the form: roofline (Williams et al. 2009), as in ``compute``.
 """
@@ -31,9 +37,17 @@ GRADIENT_PRODUCTS: Final = 2.0  # gradients of the input and of the weights
 CONVOLUTION: Final = 0.85
 #: share of the vector units' peak that grouped and depthwise convolutions reach: few inputs per output, no reuse
 GROUPED: Final = 0.15
+#: the same of direct kernels on channels-last data with one channel per group
+DIRECT: Final = 0.025
+#: outputs of a group among which a direct kernel shares what it reads, before that doubles its speed
+SHARED: Final = 36.0
+#: shapes of groups for which libraries have matrix kernels on channels-last data: sets of groups, channels of one
+_PACKED_GROUPS: Final = 32
+_PACKED_WIDTHS: Final = (4, 8, 16, 32)
 #: share of the multiplications that fast algorithms leave of a 3 x 3 convolution of stride 1 on fp32 vector units:
 #: 16 of 36 (Winograd's F(2x2, 3x3); Lavin & Gray 2016, arXiv 1509.09308) and transforms
 FAST: Final = 0.6
+_WIDE_BYTES: Final = 4.0  # of an fp32 number
 _CAST_BYTES: Final = 6.0  # reading an fp32 weight and writing its 16-bit copy
 
 
@@ -48,6 +62,7 @@ class LayerTable:
         gradients: products of the backward pass per product of the forward pass.
         moved, moved_back: elements that the other layers move, forward and backward; kernels: their launches.
         convolves, overlapping: whether it is a convolution, and one to which fast algorithms apply.
+        packed: whether libraries have matrix kernels for its groups on channels-last data.
         tensors: tensors of parameters.
     """
 
@@ -61,6 +76,7 @@ class LayerTable:
     gradients: Floats
     convolves: NDArray[np.bool_]
     overlapping: NDArray[np.bool_]
+    packed: NDArray[np.bool_]
     moved: float
     moved_back: float
     kernels: float
@@ -83,6 +99,8 @@ class LayerTable:
             data=_array([gemm.saved + layer.outputs for layer, gemm in pairs]), gradients=gradients,
             convolves=np.array([layer.kind == "convolution" for layer, _ in pairs], dtype=bool),
             overlapping=np.array([layer.overlapping for layer, _ in pairs], dtype=bool),
+            packed=np.array([layer.groups % _PACKED_GROUPS == 0 and gemm.n in _PACKED_WIDTHS for layer, gemm in pairs],
+                            dtype=bool),
             moved=sum(part.moved for part in moving),
             moved_back=sum(part.moved * part.backward_moved for part in moving),
             kernels=float(sum(part.kernels for part in moving)),
@@ -109,21 +127,42 @@ def layer_passes(
     """
     none = Work.none(len(samples))
     item, share = machine.precision.activation_bytes, framework.dispatch.traffic
-    once = product_times(table, samples, machine, vector)
-    of_weights = product_times(table, samples, machine, vector, fast=False)
+    last = framework.channels_last
+    once = product_times(table, samples, machine, vector, channels_last=last)
+    of_weights = product_times(table, samples, machine, vector, fast=False, channels_last=last)
     per_element = samples * item * share / machine.stream
     launches = float(table.repeats.sum())
     casts = float(table.weights.sum()) * _CAST_BYTES / machine.stream if machine.precision.weight_bytes > item else 0.0
-    forward = none.plus(products=once.sum(axis=1), elementwise=table.moved * per_element + casts,
-                        kernels=launches + table.kernels)  # fmt: skip
+    turned = np.zeros(len(table.k)) if last else turned_elements(table, machine, vector)
+    turns = samples * item / machine.stream
+    forward = none.plus(products=once.sum(axis=1), kernels=launches + table.kernels,
+                        elementwise=table.moved * per_element + turned.sum() * turns + casts)  # fmt: skip
     backward = none.plus(
-        products=(once * (table.gradients - 1.0) + of_weights).sum(axis=1), elementwise=table.moved_back * per_element,
+        products=(once * (table.gradients - 1.0) + of_weights).sum(axis=1),
+        elementwise=table.moved_back * per_element + (turned * table.gradients).sum() * turns,
         kernels=GRADIENT_PRODUCTS * launches + BACKWARD_KERNELS * table.kernels,
     )  # fmt: skip
     return forward, backward
 
 
-def product_times(table: LayerTable, samples: Floats, machine: Machine, vector: float, *, fast: bool = True) -> Floats:
+def turned_elements(table: LayerTable, machine: Machine, vector: float) -> Floats:
+    """Return the elements that a sample moves per product to bring channels last for matrix units and back, shape (L,).
+
+    They are read and written once more. Vector units, and matrix units on fp32 data, take channels first as they are.
+    """
+    matrix = machine.peak > vector and machine.precision.activation_bytes < _WIDE_BYTES
+    return np.where(table.convolves & (table.groups == 1) & matrix, 2.0 * table.data, 0.0)
+
+
+def product_times(
+    table: LayerTable,
+    samples: Floats,
+    machine: Machine,
+    vector: float,
+    *,
+    fast: bool = True,
+    channels_last: bool = False,
+) -> Floats:
     """Return seconds of each product of the forward pass, shape (P, L).
 
     Args:
@@ -137,8 +176,14 @@ def product_times(table: LayerTable, samples: Floats, machine: Machine, vector: 
     ramp = table.k / (table.k + e.depth)
     filled = fill(m, np.broadcast_to(table.n, m.shape), table.groups, machine.units)
     share = e.product(machine.precision.peak) * np.where(table.convolves, CONVOLUTION, 1.0)
-    tiled = flop / (machine.peak * share * ramp * filled)
-    arithmetic = np.minimum(tiled, flop / (vector * GROUPED)) if vector else tiled
+    arithmetic = flop / (machine.peak * share * ramp * filled)
+    if vector:
+        on_vectors = np.minimum(arithmetic, flop / (vector * GROUPED))
+        if channels_last:
+            direct = flop / (vector * DIRECT * (1.0 + table.n / SHARED))
+            grouped = (table.groups > 1) & ~table.packed
+            on_vectors = np.where(grouped, np.maximum(arithmetic, direct), on_vectors)
+        arithmetic = on_vectors
     item = machine.precision.activation_bytes
     moved = (samples[:, None] * table.data + table.weights) * item
     return join(arithmetic, moved / machine.stream, e.sharpness)

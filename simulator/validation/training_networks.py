@@ -49,6 +49,9 @@ _ADAPTIVE: Final = ("adam", "lamb")
 _HOST_SLOTS: Final = 8
 _BETWEEN_HOSTS: Final = "ib-hdr"
 _HOST_LATENCY: Final = 1e-6  # seconds through a root complex
+#: how notes print the layout of images in memory, and that channels come last
+_LAYOUT: Final = "memory layout"
+_LAST: Final = "NHWC"
 _FABRIC_LATENCY: Final = 2e-6  # seconds through two switches
 
 
@@ -141,7 +144,17 @@ def _framework(row: Mapping[str, str]) -> Framework:
     if is_submission(row):
         return framework_named("convolutional-tuned")
     engine = row.get("engine", "")
-    return framework_named(engine if engine in _COMPILED else "convolutional")
+    if engine in _COMPILED:
+        return framework_named(engine)
+    return framework_named("convolutional-channels-last" if _channels_last(row) else "convolutional")
+
+
+def _channels_last(row: Mapping[str, str]) -> bool:
+    """Return whether images lie pixel by pixel: as printed, else where a code casts for matrix units by itself (AMP)."""
+    notes = row.get("notes", "")
+    if _LAYOUT in notes:
+        return _LAST in notes
+    return row.get("precision", "").endswith("-amp")
 
 
 def _tiers(row: Mapping[str, str], device: Device, devices: int, catalogue: Catalogue) -> tuple[int, tuple[Tier, ...]]:

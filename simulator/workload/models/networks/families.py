@@ -16,6 +16,7 @@ from simulator.workload.models.networks import (
     pyramid,
     recommender,
     recurrent,
+    regnet,
     resnet,
     speech,
     unet,
@@ -25,6 +26,7 @@ from simulator.workload.models.networks import (
 MODULES: Final[tuple[ModuleType, ...]] = (
     plain_cnn,
     resnet,
+    regnet,
     inception,
     densenet,
     mobile,
