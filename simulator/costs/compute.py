@@ -26,6 +26,9 @@ Floats = NDArray[np.float64]
 
 #: output tiles that libraries choose from, with the share of the largest tile's speed (smaller tiles re-read more)
 TILES: Final = ((256, 128, 1.0), (128, 128, 0.96), (128, 64, 0.82), (64, 64, 0.66))
+#: lanes of a GPU's compute unit that its path to memory serves: units with twice as many multiply-adds (GA10x, Ada,
+#: Hopper) did not get a wider one
+LOAD_LANES: Final = 64
 #: fused attention, time of the backward pass over the forward pass: five products against two (Dao et al. 2022), at
 #: 5/6 of the forward pass's speed (published kernel rates of FlashAttention-2 and -3, arXiv 2307.08691 and 2407.08608)
 ATTENTION_BACKWARD: Final = 3.0
@@ -49,6 +52,7 @@ class Machine:
     efficiency: Efficiency
     precision: Precision
     offload: Offload | None = None  # what a job keeps outside the device
+    fed: float = 0.0  # FLOP/s of vector units that loads can feed, one operand a multiply-add (0: not known)
 
     @staticmethod
     def of(device: Device, precision: Precision, efficiency: Efficiency | None = None) -> Machine:
@@ -64,12 +68,20 @@ class Machine:
             units=device.compute_units,
             efficiency=efficiency or efficiency_of(device),
             precision=precision,
+            fed=_fed(device),
         )
 
     @property
     def stream(self) -> float:
         """Bytes per second that streaming kernels reach."""
         return self.bandwidth * self.efficiency.memory
+
+
+def _fed(device: Device) -> float:
+    vector = device.vector_fp32 or device.peak.get("fp32", 0.0)
+    if device.kind != "gpu" or device.compute_units is None or device.clock_hz is None:
+        return 0.0
+    return min(vector, 2.0 * LOAD_LANES * device.compute_units * device.clock_hz)
 
 
 def fill(m: Floats, n: Floats, batch: Floats, units: int | None) -> Floats:

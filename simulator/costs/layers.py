@@ -5,8 +5,9 @@ each input and output once. Grouped and depthwise convolutions fill tensor tiles
 where that is faster. Each of the two gradients of a product costs as much as the product (the input of the first layer
 needs none).
 
-Matrix units read channels last. Where a framework keeps channels first, the input and the output of every plain 16-bit
-convolution are turned around it, forward and for both gradients. Where it keeps channels last, libraries have matrix
+Matrix units read channels last. Where a framework keeps channels first, the input and the output of every plain
+convolution are turned around it, forward and for both gradients; depthwise ones read both operands of their weight
+gradient once per tap. Where it keeps channels last, libraries have matrix
 kernels for the shapes of ResNeXt alone (whole sets of 32 groups of 4, 8, 16 or 32 channels); other groups run in direct
 kernels, which read every operand anew for each product but share it among the outputs of a group.
 Left out: fast algorithms of matrix units, FFT, data that stay in a cache between layers.
@@ -33,21 +34,19 @@ Floats = NDArray[np.float64]
 
 #: products of the backward pass per product of the forward pass
 GRADIENT_PRODUCTS: Final = 2.0  # gradients of the input and of the weights
-#: share of the speed of plain products that convolutions reach: im2col, halos, layouts
-CONVOLUTION: Final = 0.85
 #: share of the vector units' peak that grouped and depthwise convolutions reach: few inputs per output, no reuse
 GROUPED: Final = 0.15
-#: the same of direct kernels on channels-last data with one channel per group
-DIRECT: Final = 0.025
+#: share of the multiply-adds that loads can feed which direct kernels reach on channels-last data, with one channel per
+#: group
+DIRECT: Final = 0.055
 #: outputs of a group among which a direct kernel shares what it reads, before that doubles its speed
-SHARED: Final = 36.0
+SHARED: Final = 32.0
 #: shapes of groups for which libraries have matrix kernels on channels-last data: sets of groups, channels of one
 _PACKED_GROUPS: Final = 32
 _PACKED_WIDTHS: Final = (4, 8, 16, 32)
 #: share of the multiplications that fast algorithms leave of a 3 x 3 convolution of stride 1 on fp32 vector units:
 #: 16 of 36 (Winograd's F(2x2, 3x3); Lavin & Gray 2016, arXiv 1509.09308) and transforms
 FAST: Final = 0.6
-_WIDE_BYTES: Final = 4.0  # of an fp32 number
 _CAST_BYTES: Final = 6.0  # reading an fp32 weight and writing its 16-bit copy
 
 
@@ -108,6 +107,12 @@ class LayerTable:
         )  # fmt: skip
 
     @property
+    def depthwise(self) -> NDArray[np.bool_]:
+        """Which products filter each channel by itself."""
+        found: NDArray[np.bool_] = (self.groups > 1) & (self.n == 1)
+        return found
+
+    @property
     def macs(self) -> float:
         """Multiply-adds of one sample's forward pass."""
         return float((self.rows * self.k * self.n * self.groups * self.repeats).sum())
@@ -134,12 +139,13 @@ def layer_passes(
     launches = float(table.repeats.sum())
     casts = float(table.weights.sum()) * _CAST_BYTES / machine.stream if machine.precision.weight_bytes > item else 0.0
     turned = np.zeros(len(table.k)) if last else turned_elements(table, machine, vector)
+    taps = 0.0 if last else float((2.0 * table.rows * table.k * table.groups)[table.depthwise].sum())
     turns = samples * item / machine.stream
     forward = none.plus(products=once.sum(axis=1), kernels=launches + table.kernels,
                         elementwise=table.moved * per_element + turned.sum() * turns + casts)  # fmt: skip
     backward = none.plus(
         products=(once * (table.gradients - 1.0) + of_weights).sum(axis=1),
-        elementwise=table.moved_back * per_element + (turned * table.gradients).sum() * turns,
+        elementwise=table.moved_back * per_element + ((turned * table.gradients).sum() + taps) * turns,
         kernels=GRADIENT_PRODUCTS * launches + BACKWARD_KERNELS * table.kernels,
     )  # fmt: skip
     return forward, backward
@@ -148,10 +154,9 @@ def layer_passes(
 def turned_elements(table: LayerTable, machine: Machine, vector: float) -> Floats:
     """Return the elements that a sample moves per product to bring channels last for matrix units and back, shape (L,).
 
-    They are read and written once more. Vector units, and matrix units on fp32 data, take channels first as they are.
+    They are read and written once more. Vector units take channels first as they are.
     """
-    matrix = machine.peak > vector and machine.precision.activation_bytes < _WIDE_BYTES
-    return np.where(table.convolves & (table.groups == 1) & matrix, 2.0 * table.data, 0.0)
+    return np.where(table.convolves & (table.groups == 1) & (machine.peak > vector), 2.0 * table.data, 0.0)
 
 
 def product_times(
@@ -175,15 +180,13 @@ def product_times(
         flop = flop * np.where(table.overlapping, FAST, 1.0)
     ramp = table.k / (table.k + e.depth)
     filled = fill(m, np.broadcast_to(table.n, m.shape), table.groups, machine.units)
-    share = e.product(machine.precision.peak) * np.where(table.convolves, CONVOLUTION, 1.0)
-    arithmetic = flop / (machine.peak * share * ramp * filled)
-    if vector:
-        on_vectors = np.minimum(arithmetic, flop / (vector * GROUPED))
-        if channels_last:
-            direct = flop / (vector * DIRECT * (1.0 + table.n / SHARED))
-            grouped = (table.groups > 1) & ~table.packed
-            on_vectors = np.where(grouped, np.maximum(arithmetic, direct), on_vectors)
-        arithmetic = on_vectors
+    share = e.product(machine.precision.peak)
+    dense = flop / (machine.peak * share)
+    tiled = dense / (ramp * filled)
+    arithmetic = np.minimum(tiled, flop / (vector * GROUPED)) if vector else tiled
+    if channels_last and machine.fed:
+        direct = flop / (machine.fed * DIRECT * (1.0 + table.n / SHARED))
+        arithmetic = np.where((table.groups > 1) & ~table.packed, np.maximum(dense, direct), arithmetic)
     item = machine.precision.activation_bytes
     moved = (samples[:, None] * table.data + table.weights) * item
     return join(arithmetic, moved / machine.stream, e.sharpness)

@@ -67,6 +67,11 @@ def product_of(peak: str) -> str:
     return f"product{widths.get(peak, '4')}"
 
 
+def _matrix_over_vector(device: Device) -> float:
+    vector = device.vector_fp32 or device.peak.get("fp32", 0.0)
+    return max(device.peak.get("fp16", 0.0), device.peak.get("bf16", 0.0)) / vector if vector else 0.0
+
+
 class EfficiencyFile(StrictModel):
     """A class of devices: whom it covers, its constants, and where they come from."""
 
@@ -75,6 +80,7 @@ class EfficiencyFile(StrictModel):
     architectures: Annotated[list[str], Field(min_length=1)]
     default_for_kind: bool = False
     at_most_power: Watts | None = None  # covers only devices of so much power; asked before classes without a limit
+    at_most_matrix: float | None = None  # the same by the 16-bit matrix peak over the fp32 vector peak
     origin: Literal["calibrated", "measured", "assumed"]
     rests_on: Annotated[str, Field(min_length=10)]
     product32: _Share
@@ -93,6 +99,8 @@ class EfficiencyFile(StrictModel):
     def covers(self, device: Device) -> bool:
         """Return whether a device is of this class."""
         if self.at_most_power is not None and (device.tdp_w is None or device.tdp_w > self.at_most_power):
+            return False
+        if self.at_most_matrix is not None and not 0.0 < _matrix_over_vector(device) <= self.at_most_matrix:
             return False
         return self.kind == device.kind and device.architecture in self.architectures
 
@@ -119,7 +127,7 @@ def efficiency_of(device: Device) -> Efficiency:
     classes = efficiency_classes()
     covering = [file for file in classes if file.covers(device)]
     if covering:
-        return min(covering, key=lambda file: file.at_most_power or math.inf).build()
+        return min(covering, key=lambda file: (file.at_most_power or math.inf, file.at_most_matrix or math.inf)).build()
     for file in classes:
         if file.kind == device.kind and file.default_for_kind:
             return file.build(origin="assumed")

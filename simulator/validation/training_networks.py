@@ -150,11 +150,14 @@ def _framework(row: Mapping[str, str]) -> Framework:
 
 
 def _channels_last(row: Mapping[str, str]) -> bool:
-    """Return whether images lie pixel by pixel: as printed, else where a code casts for matrix units by itself (AMP)."""
-    notes = row.get("notes", "")
+    """Return whether images lie pixel by pixel: as printed; else where a code casts for matrix units by itself (AMP).
+
+    TensorFlow stores them so, and turns its graph to channels first for fp32 on vector units.
+    """
+    notes, precision = row.get("notes", ""), row.get("precision", "")
     if _LAYOUT in notes:
         return _LAST in notes
-    return row.get("precision", "").endswith("-amp")
+    return precision.endswith("-amp") or (row.get("engine") == "tensorflow" and precision != "fp32")
 
 
 def _tiers(row: Mapping[str, str], device: Device, devices: int, catalogue: Catalogue) -> tuple[int, tuple[Tier, ...]]:

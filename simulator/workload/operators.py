@@ -13,6 +13,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
+
+
+#: backward traffic of an elementwise operator over its forward traffic: two reads and a write against one of each
+BACKWARD_MOVED: Final = 1.5
 
 
 class Region(Enum):
@@ -91,7 +96,7 @@ class Elementwise:
     region: Region
     saved_bytes: float = 0.0  # bytes kept for the backward pass per token (masks are 1 byte an element)
     kernels: int = 1
-    backward_moved: float = 1.5  # backward traffic over forward traffic: two reads and a write against one of each
+    backward_moved: float = BACKWARD_MOVED  # backward traffic over forward traffic
 
 
 Operator = Gemm | ExpertGemm | Attention | Scan | Elementwise

@@ -20,7 +20,7 @@ def test_every_device_of_the_catalogue_has_a_class():
 
 
 def test_no_architecture_belongs_to_two_classes():
-    seen = [(file.kind, name, file.at_most_power) for file in efficiency_classes() for name in file.architectures]
+    seen = [(file.kind, name, file.at_most_power, file.at_most_matrix) for file in efficiency_classes() for name in file.architectures]
     assert len(seen) == len(set(seen))
 
 
@@ -29,6 +29,13 @@ def test_a_class_with_a_limit_of_power_goes_before_the_one_of_the_architecture()
     assert slot.architecture == large.architecture
     assert efficiency_of(slot).name == "nvidia-turing-slot"
     assert efficiency_of(large).name == "nvidia-volta"
+
+
+def test_cards_whose_matrix_units_run_at_half_rate_are_a_class_of_their_own():
+    half, full = CATALOGUE.devices["nvidia-rtx-3090-24gb"], CATALOGUE.devices["nvidia-rtx-a6000-48gb"]
+    assert half.architecture == full.architecture
+    assert efficiency_of(half).name == "nvidia-ampere-half-rate"
+    assert efficiency_of(full).name == "nvidia-ampere"
 
 
 def test_each_kind_of_device_has_one_class_to_inherit_from():

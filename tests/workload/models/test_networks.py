@@ -61,7 +61,14 @@ PUBLISHED = [
     ("efficientnet", 528, {"variant": "b6"}, 43_040_704, 19.07),
     ("efficientnet", 600, {"variant": "b7"}, 66_347_960, 37.75),
     ("lenet", 28, {}, 61_706, 0.000417),
-]
+    ("regnet", 224, {"first": 24, "slope": 24.48, "ratio": 2.54, "depth": 22, "group_width": 16}, 5_157_512, 0.40),
+    ("regnet", 224, {"first": 88, "slope": 26.31, "ratio": 2.25, "depth": 25, "group_width": 48}, 15_296_552, 3.18),
+    ("regnet", 224, {"first": 320, "slope": 69.86, "ratio": 2.0, "depth": 23, "group_width": 168}, 107_811_560, 31.74),
+    ("regnet", 224, {"first": 80, "slope": 42.63, "ratio": 2.66, "depth": 21, "group_width": 24, "squeeze": True},
+     19_436_338, 3.18),
+    ("regnet", 224, {"first": 232, "slope": 115.89, "ratio": 2.53, "depth": 20, "group_width": 232, "squeeze": True},
+     145_046_770, 32.28),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("family", "size", "options", "parameters", "gmacs"), PUBLISHED)
@@ -284,6 +291,7 @@ def test_parameters_by_kind_add_up():
         ("resnet", 0, {"depth": 50}, "at least 1"),
         ("inception-v3", 32, {}, "too small"),
         ("densenet", 224, {"depth": 7}, "no DenseNet"),
+        ("regnet", 224, {"first": 24, "slope": 36.44, "ratio": 1.0, "depth": 13, "group_width": 8}, "must lie above 1"),
         ("efficientnet", 224, {"variant": "b9"}, "b0, b1"),
         ("mobilenet-v3", 224, {"variant": "huge"}, "large, small"),
         ("vit", 225, {"patch": 16, "width": 64, "depth": 1, "heads": 1}, "patches of 16"),

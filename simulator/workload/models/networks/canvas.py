@@ -10,7 +10,7 @@ from typing import Final
 
 from simulator.foundation.errors import InputError
 from simulator.workload.models.networks.network import Layer, Table
-from simulator.workload.operators import Elementwise, Gemm, Region
+from simulator.workload.operators import BACKWARD_MOVED, Elementwise, Gemm, Region
 
 _HALF = 2.0  # bytes of a stored 16-bit activation; whoever prices another precision rescales
 _SMOOTH = frozenset(
@@ -198,8 +198,8 @@ class Canvas:
         self._move(name, "activation", 2.0 * self.elements, saved=_HALF * self.elements * (name in _SMOOTH))
 
     def add(self) -> None:
-        """Draw the sum of a branch and the data."""
-        self._move("add", "add", 3.0 * self.elements)
+        """Draw the sum of a branch and the data; its gradient is that of both, and where they forked two are summed."""
+        self._move("add", "add", 3.0 * self.elements, backward_moved=1.0)
 
     def scale(self) -> None:
         """Draw a product of the data with one number per channel or a mask of their own shape."""
@@ -266,8 +266,18 @@ class Canvas:
         if act is not None:
             self.act(act)
 
-    def _move(self, name: str, kind: str, moved: float, *, saved: float = 0.0, parameters: int = 0) -> None:
-        operator = Elementwise(name=name, moved=moved, region=Region.REPLICATED, saved_bytes=saved)
+    def _move(
+        self,
+        name: str,
+        kind: str,
+        moved: float,
+        *,
+        saved: float = 0.0,
+        parameters: int = 0,
+        backward_moved: float = BACKWARD_MOVED,
+    ) -> None:
+        operator = Elementwise(name=name, moved=moved, region=Region.REPLICATED, saved_bytes=saved,
+                               backward_moved=backward_moved)  # fmt: skip
         self._draw(Layer(name=name, kind=kind, operator=operator, parameters=parameters))
 
     def _draw(self, layer: Layer) -> None:
