@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-
 #: backward traffic of an elementwise operator over its forward traffic: two reads and a write against one of each
 BACKWARD_MOVED: Final = 1.5
 

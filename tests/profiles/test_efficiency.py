@@ -20,7 +20,8 @@ def test_every_device_of_the_catalogue_has_a_class():
 
 
 def test_no_architecture_belongs_to_two_classes():
-    seen = [(file.kind, name, file.at_most_power, file.at_most_matrix) for file in efficiency_classes() for name in file.architectures]
+    seen = [(file.kind, name, file.at_most_power, file.at_most_matrix)
+            for file in efficiency_classes() for name in file.architectures]  # fmt: skip
     assert len(seen) == len(set(seen))
 
 
