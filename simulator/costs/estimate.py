@@ -1,8 +1,10 @@
 """The step time in closed form: how the parts of a step add up under a pipeline schedule.
 
-GPipe and 1F1B with stages of times w_1..w_p (forward plus backward of one micro-batch) and m micro-batches take
-``sum(w) + (m - 1) max(w)``: exact for equal stages, where it is (m + p - 1) w (Huang et al. 2019; Narayanan et al.
-2019), and a close bound otherwise. Interleaving v chunks per stage divides the idle part by v (Narayanan et al. 2021,
+GPipe with stages of forward times f_1..f_p, backward times b_1..b_p and m micro-batches takes ``sum(f + b) + (m - 1)
+(max f + max b)``, exactly: two flow shops of equal jobs, one after the other. 1F1B is at least as long as each chain of
+passes that wait for each other: those that go down to a stage, stay on it, and go back; and those that on the way turn
+at the last stage with the first micro-batch, with the last, or with both. For equal stages all are (m + p - 1) w (Huang
+et al. 2019; Narayanan et al. 2019). Interleaving v chunks per stage divides the idle part by v (Narayanan et al. 2021,
 arXiv 2104.04473, section 2.2). How close: ``tests/engine/training`` holds it against the engine.
 """
 
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 
 from simulator.costs.step import StepTimes, over_stages
 from simulator.mapping.plan import SCHEDULES, SPLIT_BACKWARD, PlanTable
+from simulator.mapping.stages import FOLDED, mirrored, places, seats
 
 Floats = NDArray[np.float64]
 
@@ -47,9 +50,13 @@ def estimate(times: StepTimes, table: PlanTable, *, nodes: Floats | float = 1.0)
     m, p, v = table.micro_batches.astype(float), table.pp.astype(float), table.vpp.astype(float)
     work = times.forward + times.backward
     slowest = over_stages(work)
-    everyone = np.where(p == 1, work[:, 1], work[:, 0] + work[:, 2] + np.maximum(p - 2, 0) * work[:, 1])
-    bubble = (everyone - slowest) / v + ragged_bubble(m, p, v, slowest, over_stages(times.backward))
     busy = m * slowest
+    everyone = np.sum(seats(table.pp, work.shape[1]) * work, axis=1)
+    interleaved = (everyone - slowest) / v + ragged_bubble(m, p, v, slowest, over_stages(times.backward))
+    apart = everyone + (m - 1.0) * (over_stages(times.forward) + over_stages(times.backward)) - busy
+    in_turn = _longest_chain(times, table) - busy
+    gpipe = table.schedule == SCHEDULES.index("gpipe")
+    bubble = np.where(v > 1, interleaved, np.where(gpipe, apart, in_turn))
     if (table.schedule >= SPLIT_BACKWARD).any():
         bubble, busy = _split_backward(times, table, bubble, busy)
     boundary = exposed_sends(times, table) * times.boundary
@@ -71,6 +78,31 @@ def estimate(times: StepTimes, table: PlanTable, *, nodes: Floats | float = 1.0)
     )
 
 
+def _longest_chain(times: StepTimes, table: PlanTable) -> Floats:
+    """Return seconds of the longest chain of passes of 1F1B without virtual stages, the sends between them apart.
+
+    A stage before n others does q = min(n, m - 1) further forward passes before its first backward pass comes back, and
+    as many backward passes after its last forward pass.
+    """
+    m, p = table.micro_batches.astype(float)[:, None], table.pp[:, None]
+    work = times.forward + times.backward
+    columns = work.shape[1]
+    stand = seats(table.pp, columns)
+    below = np.cumsum((stand * work)[:, ::-1], axis=1)[:, ::-1]  # of a column and all after it
+    everyone, most = below[:, :1], np.zeros((len(work), 1))
+    first = places(table.pp, columns)
+    for last in (False, True):  # of the equal stages of a column; a chain grows or shrinks evenly from one to the next
+        here = first + (stand - 1) * last
+        after = below - np.where(last, stand, 1) * work
+        others = p - 1 - here
+        turned = np.minimum(others, m - 1)
+        chains = np.maximum(-after, -turned * np.minimum(times.forward, times.backward))
+        chains = np.where(m - 1 > others, np.maximum(chains, after - others * work), chains)
+        found = np.where(stand > 0, everyone + (m - 1) * work + chains, 0.0)
+        most = np.maximum(most, found.max(axis=1, keepdims=True))
+    return np.asarray(most[:, 0])
+
+
 def _split_backward(times: StepTimes, table: PlanTable, bubble: Floats, busy: Floats) -> tuple[Floats, Floats]:
     """Return idle and busy seconds with those of ZB-H1 and DualPipe plans put in their rows.
 
@@ -84,14 +116,14 @@ def _split_backward(times: StepTimes, table: PlanTable, bubble: Floats, busy: Fl
     m, p = table.micro_batches.astype(float), table.pp.astype(float)
     inputs, weights = times.backward - times.weights, times.weights
     filled = times.forward + np.maximum(inputs - weights, 0.0)
-    inner = np.maximum(p - 2, 0)
-    zero_bubble = filled[:, 0] + filled[:, 2] + inner * filled[:, 1] - over_stages(filled)
+    zero_bubble = np.sum(seats(table.pp, filled.shape[1]) * filled, axis=1) - over_stages(filled)
     missing = np.maximum(p - m, 0.0) * over_stages(np.minimum(inputs, weights))
     dual = table.schedule == SCHEDULES.index("dualpipe")
     work = times.forward + times.backward
-    ends = 0.5 * (work[:, 0] + work[:, 2])
-    ways = np.where((p > 2)[:, None], np.stack([ends, work[:, 1]], axis=1), ends[:, None]).max(axis=1)
-    turn = (np.maximum(times.forward, inputs) + filled - times.joined)[:, 1]
+    stand = seats(table.pp, work.shape[1]) > 0
+    ways = np.where(stand, 0.5 * (work + mirrored(work)), 0.0).max(axis=1)
+    turns = np.maximum(times.forward, inputs) + filled - times.joined
+    turn = turns[:, 1:-1].mean(axis=1) if turns.shape[1] > FOLDED - 1 else np.zeros_like(m)
     half = p / 2.0 - 1.0
     saved = np.maximum(m - p - 1.0, 0.0) * over_stages(times.joined)
     zb = (table.schedule == SPLIT_BACKWARD) & (table.pp > 1)

@@ -21,16 +21,29 @@ def mean_parameters(program: Program) -> tuple[Floats, Floats]:
     return mean("parameters"), mean("expert_parameters")
 
 
-def held_parameters(program: Program) -> tuple[Floats, Floats]:
-    """Return dense and expert parameters of one rank of the fullest stage, before sharding over DP, per layout."""
+def stage_parameters(program: Program) -> tuple[Floats, Floats]:
+    """Return dense and expert parameters of one rank of each column of stages, before sharding over DP, per layout.
+
+    The embedding is counted on the first stage and the head on the last, each a matrix of its own where they differ.
+    """
     dense, expert = mean_parameters(program)
+    return program.stage_layers * dense[:, None] + _ends(program), program.stage_layers * expert[:, None]
+
+
+def held_parameters(program: Program) -> tuple[Floats, Floats]:
+    """Return the most dense and the most expert parameters that a rank of any stage holds, per layout."""
+    dense, expert = stage_parameters(program)
+    return np.asarray(dense.max(axis=1)), np.asarray(expert.max(axis=1))
+
+
+def _ends(program: Program) -> Floats:
+    """Return parameters of the embedding and the head on one rank of each column of stages."""
     model = program.job.model
     rows = model.vocab * model.hidden / program.layouts.tp
+    held = np.zeros_like(program.stage_layers)
+    held[:, 0] = held[:, -1] = rows
     single = program.layouts.pp == 1
-    ends = np.where(single, rows * (1.0 if model.tied_embeddings else 2.0), rows)
-    inner = program.stage_layers[:, 1]
-    edge = np.minimum(program.stage_layers[:, 0], program.stage_layers[:, 2])
-    return np.maximum(inner * dense, edge * dense + ends), inner * expert
+    return np.where(single[:, None], (rows * (1.0 if model.tied_embeddings else 2.0))[:, None], held)
 
 
 def copies(table: PlanTable) -> Floats:

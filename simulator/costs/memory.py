@@ -1,4 +1,4 @@
-"""The memory account of one rank: what it holds at the worst moment of a step, by part, for every plan.
+"""The memory account of one rank of each stage: what it holds at the worst moment of a step, by part, for every plan.
 
 Stored activations are those that each operator keeps for its backward pass (``workload.operators``), times the layers
 of a stage and the micro-batches in flight on it: a 1F1B pipeline of p stages holds p - i micro-batches on stage i
@@ -15,12 +15,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.costs.held import copies, held_parameters, mean_parameters
+from simulator.costs.held import mean_parameters, stage_parameters
 from simulator.costs.passes import attention_kernel
 from simulator.foundation.units import GIBI
 from simulator.mapping.plan import RECOMPUTE, SCHEDULES
 from simulator.mapping.program import LocalBlock, Program
 from simulator.mapping.split import LocalAttention, LocalProduct, LocalScan, LocalTraffic
+from simulator.mapping.stages import mirrored, places
 from simulator.profiles.device import Device
 from simulator.profiles.framework import AttentionKernel, Framework
 from simulator.workload.jobs.training import TrainingJob
@@ -37,15 +38,15 @@ CONTEXT_BYTES: Final = 1.0 * GIBI
 #: share of a device's memory that an allocator cannot use for tensors that come and go in different sizes
 FRAGMENTATION: Final = 0.03
 
-#: schedules under which the last stage holds as many micro-batches as the first
-_EVEN: Final = tuple(SCHEDULES.index(name) for name in ("gpipe", "zb-h1", "dualpipe"))
-
 PARTS: Final = ("weights", "gradients", "optimizer", "activations", "logits", "workspace")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryAccount:
-    """Bytes on the fullest rank, per plan, by part; ``total`` is their sum (what an allocator calls peak allocated)."""
+    """Bytes on one rank by part, per plan (P,) or per plan and column of stages (P, K).
+
+    ``total`` is the sum of the parts (what an allocator calls peak allocated).
+    """
 
     parts: dict[str, Floats]
 
@@ -55,6 +56,13 @@ class MemoryAccount:
         total: Floats = np.sum([self.parts[name] for name in PARTS], axis=0)
         return total
 
+    def fullest(self) -> MemoryAccount:
+        """Return the account of each plan's fullest stage, of an account by stage."""
+        stage = self.total.argmax(axis=1)[:, None]
+        return MemoryAccount(
+            parts={name: np.take_along_axis(held, stage, axis=1)[:, 0] for name, held in self.parts.items()}
+        )
+
 
 def usable_memory(device: Device) -> float:
     """Return bytes that tensors can take on a device; raises :class:`InputError` if its memory is not known."""
@@ -63,29 +71,36 @@ def usable_memory(device: Device) -> float:
 
 
 def account(program: Program, framework: Framework) -> MemoryAccount:
-    """Return the memory account of every plan of a program."""
-    table, job = program.table, program.job
-    dense, expert = held_parameters(program)
-    data, expert_data = program.groups["dp"].size, program.groups["edp"].size
+    """Return the memory account of the fullest rank of every plan of a program."""
+    return stage_account(program, framework).fullest()
+
+
+def stage_account(program: Program, framework: Framework) -> MemoryAccount:
+    """Return the memory account of a rank of each column of stages of every plan."""
+    table, job, layout = program.table, program.job, program.layout_index
+    dense, expert = stage_parameters(program)
+    data, expert_data = (program.groups[name].size[:, None] for name in ("dp", "edp"))
     owned = np.stack([dense + expert, dense / data + expert / expert_data])  # whole, sharded
+    dual = (table.schedule == SCHEDULES.index("dualpipe"))[:, None]
 
     def held(stage: int, per_parameter: float) -> Floats:
-        """Bytes of what is kept per parameter, sharded from a ZeRO stage on."""
-        return per_parameter * owned[(table.zero >= stage).astype(np.int64), program.layout_index]
+        """Bytes of what is kept per parameter, sharded from a ZeRO stage on; DualPipe keeps the mirrored piece too."""
+        own = per_parameter * owned[(table.zero >= stage).astype(np.int64), layout]
+        return own + np.where(dual, mirrored(own), 0.0)
 
     trained = job.trained_share
-    twice, shared = copies(table), np.where(table.zero == 0, copies(table), 1.0)  # copies are one group to ZeRO
+    once = np.where((table.zero == 0)[:, None] | ~dual, 1.0, 0.5)  # copies are one group to ZeRO
     activations, logits = _activations(program, framework)
     parts = {
-        "weights": held(3, job.precision.weight_bytes) * twice + _beside_layers(program, framework),
-        "gradients": held(2, framework.gradient_bytes) * trained * twice,
-        "optimizer": held(1, _state_bytes(job, framework)) * trained * shared,
+        "weights": held(3, job.precision.weight_bytes) + _beside_layers(program, framework),
+        "gradients": held(2, framework.gradient_bytes) * trained,
+        "optimizer": held(1, _state_bytes(job, framework)) * trained * once,
         "activations": activations,
         "logits": logits,
-        "workspace": _workspace(program, framework),
+        "workspace": np.broadcast_to(_workspace(program, framework)[:, None], activations.shape),
     }
     if framework.loads_whole:  # before the first step nothing but weights is held: its own shard and all of them
-        whole = np.where(table.zero == 3, job.precision.weight_bytes * owned[0, program.layout_index], 0.0)
+        whole = np.where((table.zero == 3)[:, None], job.precision.weight_bytes * owned[0, layout], 0.0)
         step = activations + logits + parts["gradients"] + parts["optimizer"]
         parts["workspace"] = np.maximum(parts["workspace"], whole - step)
     return MemoryAccount(parts=parts)
@@ -110,11 +125,17 @@ def _beside_layers(program: Program, framework: Framework) -> Floats:
     wider = precision.activation_bytes - precision.weight_bytes if precision.packed else 0.0
     untied = precision.weight_bytes if model.tied_embeddings and not framework.ties_embeddings else 0.0
     shared = np.where(table.zero == 3, program.groups["dp"].size[program.layout_index], 1.0)
-    return rows * (wider + np.where(table.pp == 1, untied, 0.0)) / shared
+    more = rows * (wider + np.where(table.pp == 1, untied, 0.0)) / shared
+    columns = np.arange(program.stage_layers.shape[1])
+    ends = (columns == 0) | (columns == columns[-1]) | (table.pp == 1)[:, None]
+    return np.where(ends, more[:, None], 0.0)
 
 
 def _activations(program: Program, framework: Framework) -> tuple[Floats, Floats]:
-    """Return stored activations of layers and of the head at the worst of the first and the last stage."""
+    """Return stored activations of the layers, and of the head, of each column of stages.
+
+    DualPipe's stages work at two pieces of the model, half of the micro-batches each.
+    """
     table, index, layers = program.table, program.index, program.stage_layers[program.layout_index]
     kept = _mean_saved(program, framework, selective=False)[index]
     lean = _mean_saved(program, framework, selective=True)[index]
@@ -122,27 +143,26 @@ def _activations(program: Program, framework: Framework) -> tuple[Floats, Floats
     full = table.recompute == RECOMPUTE.index("full")
     layer = np.where(full, boundary, np.where(table.recompute == RECOMPUTE.index("selective"), lean, kept))
     working = np.where(full, kept, 0.0)  # the layer being recomputed is whole for a moment
-    first = layers[:, 0] * layer * in_flight(program) + working
-    head = _saved(program.head, program, framework, selective=False)[index]
-    last_flight = np.where(np.isin(table.schedule, _EVEN), in_flight(program), 1)
-    last = layers[:, 2] * layer * last_flight + working
-    dual = table.schedule == SCHEDULES.index(
-        "dualpipe"
-    )  # its outer stages do both ends, half of the micro-batches each
-    last = np.where(dual, 0.5 * (first + last), last)
-    on_first = (first > last + head) & (table.pp > 1) & ~dual
-    return np.where(on_first | (table.pp == 1), first, last), np.where(on_first, 0.0, head)
+    stored = layers * layer[:, None] * in_flight(program) + working[:, None]
+    dual = (table.schedule == SCHEDULES.index("dualpipe"))[:, None]
+    head = np.zeros_like(stored)
+    head[:, -1] = _saved(program.head, program, framework, selective=False)[index]
+    head = np.where((table.pp == 1)[:, None], head[:, -1:], head)
+    return (np.where(dual, 0.5 * (stored + mirrored(stored)), stored),
+            np.where(dual, np.maximum(head, mirrored(head)), head))  # fmt: skip
 
 
 def in_flight(program: Program) -> Floats:
-    """Return the micro-batches whose activations the first stage holds at once; a chunk counts as 1/v of one."""
+    """Return the micro-batches whose activations a stage holds at once, (P, K); a chunk counts as 1/v of one."""
     table = program.table
-    m, p, v = table.micro_batches.astype(float), table.pp.astype(float), table.vpp.astype(float)
-    one_forward = np.minimum(m, p)
-    interleaved = np.minimum(m, p * (1.0 + (p - 1.0) / (p * v)))
-    held = np.where(v > 1, interleaved, one_forward)
-    held = np.where(table.schedule == SCHEDULES.index("dualpipe"), p + 1.0, held)
-    return np.where(table.schedule == SCHEDULES.index("gpipe"), m, held)
+    m, p, v = (column.astype(float)[:, None] for column in (table.micro_batches, table.pp, table.vpp))
+    place = places(table.pp, program.stage_layers.shape[1])
+    interleaved = np.minimum(m, (p * v + p - 1.0 - 2.0 * place) / v)
+    held = np.where(v > 1, interleaved, np.minimum(m, p - place))
+    schedule = table.schedule[:, None]
+    held = np.where(schedule == SCHEDULES.index("zb-h1"), np.minimum(m, p), held)
+    held = np.where(schedule == SCHEDULES.index("dualpipe"), p + 1.0, held)
+    return np.where(schedule == SCHEDULES.index("gpipe"), m, held)
 
 
 def _mean_saved(program: Program, framework: Framework, *, selective: bool) -> Floats:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from simulator.costs.held import held_parameters
 from simulator.costs.host import Offload
-from simulator.costs.memory import MemoryAccount, account, in_flight
+from simulator.costs.memory import MemoryAccount, in_flight, stage_account
 from simulator.mapping.program import Program
 from simulator.profiles.framework import Framework
 from simulator.workload.optimizers import state_bytes_per_parameter, update_bytes_per_parameter
@@ -85,32 +85,35 @@ def _update(program: Program, framework: Framework, offload: Offload, trained: F
 
 
 def lighten(found: MemoryAccount, program: Program, offload: Offload | None) -> MemoryAccount:
-    """Return the account of what stays on the device: of what lies elsewhere, two layers."""
+    """Return the account by stage of what stays on the device: of what lies elsewhere, two layers."""
     if offload is None:
         return found
-    parts, left = dict(found.parts), np.minimum(1.0, AT_HAND / _layers(program))
+    parts = dict(found.parts)
+    layers = program.stage_layers[program.layout_index]
+    left, scattered = np.minimum(1.0, AT_HAND / np.maximum(layers, 1.0)), _scattered(program)[:, None]
     if offload.parameters:
         parts["weights"] = parts["weights"] * left
     if offload.optimizer:
         parts["optimizer"] = parts["optimizer"] * 0.0
-        parts["gradients"] = parts["gradients"] * np.where(_scattered(program), left, 1.0)
+        parts["gradients"] = parts["gradients"] * np.where(scattered, left, 1.0)
     if offload.activations:
-        parts["activations"] = parts["activations"] * np.minimum(1.0, AT_HAND / (_layers(program) * in_flight(program)))
+        left = np.minimum(1.0, AT_HAND / np.maximum(layers * in_flight(program), 1.0))
+        parts["activations"] = parts["activations"] * left
     return MemoryAccount(parts=parts)
 
 
 def elsewhere(program: Program, framework: Framework, offload: Offload) -> Elsewhere:
     """Return what one device keeps in its host's memory and on the node's drives."""
-    whole = account(program, framework)
+    whole = stage_account(program, framework)
     left = lighten(whole, program, offload).parts
     gone = {name: whole.parts[name] - left[name] for name in ("weights", "gradients", "optimizer", "activations")}
-    host, drives = gone["gradients"] + gone["activations"], np.zeros(len(program.table))
+    host, drives = gone["gradients"] + gone["activations"], np.zeros_like(gone["weights"])
     for name, place in (("optimizer", offload.optimizer), ("weights", offload.parameters)):
         if place == "nvme":
             drives = drives + gone[name]
         else:
             host = host + gone[name]
-    return Elsewhere(host=host, drives=drives)
+    return Elsewhere(host=host.max(axis=1), drives=drives.max(axis=1))
 
 
 def _shares(program: Program) -> tuple[Floats, Floats]:
@@ -128,10 +131,7 @@ def _scattered(program: Program) -> NDArray[np.bool_]:
     return np.asarray((program.table.zero >= 2) | alone)
 
 
-def _layers(program: Program) -> Floats:
-    return np.asarray(program.stage_layers.max(axis=1)[program.layout_index])
-
-
 def _activations(program: Program, framework: Framework) -> Floats:
     """Return stored activations of one micro-batch on the fullest stage."""
-    return account(program, framework).parts["activations"] / in_flight(program)
+    stored = stage_account(program, framework).parts["activations"] / in_flight(program)
+    return np.asarray(stored.max(axis=1))

@@ -32,15 +32,15 @@ CONTENTION: Final = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepTimes:
-    """Seconds, shape (P,) or (P, 3) for the first, an inner and the last stage; per micro-batch where said.
+    """Seconds, shape (P,) or (P, K) for the columns of stages (``mapping.stages``); per micro-batch where said.
 
     Attributes:
-        forward, backward: (P, 3) what a stage is busy with one micro-batch, recomputation included in backward.
+        forward, backward: (P, K) what a stage is busy with one micro-batch, recomputation included in backward.
         boundary: moving one micro-batch's activation to the next stage.
         boundary_exposed: share of ``boundary`` during which both stages wait.
-        weights: (P, 3) the part of backward that makes weight gradients, for which no other stage waits; zero unless
+        weights: (P, K) the part of backward that makes weight gradients, for which no other stage waits; zero unless
             the schedule splits backward passes.
-        joined: (P, 3) what a forward and a backward pass save beside each other, each hiding what the other sends; zero
+        joined: (P, K) what a forward and a backward pass save beside each other, each hiding what the other sends; zero
             unless the schedule joins them.
         gradients: exchange of gradients and sharded weights at the end of a step, the part that is not hidden.
         gradients_hidden: the part that runs beside the backward pass.
@@ -53,7 +53,7 @@ class StepTimes:
 
     forward: Floats
     backward: Floats
-    recomputed: Floats  # (P, 3), the part of backward that repeats forward work
+    recomputed: Floats  # (P, K), the part of backward that repeats forward work
     weights: Floats
     joined: Floats
     boundary: Floats
@@ -114,8 +114,8 @@ def price(program: Program, machine: Machine, framework: Framework, network: Net
 
 
 def over_stages(seconds: Floats) -> Floats:
-    """Return the largest of the first, an inner and the last stage, shape (P, 3) to (P,)."""
-    return np.maximum(np.maximum(seconds[:, 0], seconds[:, 1]), seconds[:, 2])
+    """Return the largest of all stages, shape (P, K) to (P,)."""
+    return np.asarray(seconds.max(axis=1))
 
 
 def _mean_layer(program: Program, passes: Sequence[Passes]) -> Passes:
@@ -136,7 +136,7 @@ def _splits(program: Program, layer: Passes, head: Passes, layers: Floats) -> tu
     table, index = program.table, program.index
     split, dual = table.schedule >= SPLIT_BACKWARD, table.schedule == SCHEDULES.index("dualpipe")
     if not split.any():
-        nothing = np.zeros((len(table), 3))
+        nothing = np.zeros_like(layers)
         return nothing, nothing
     weights = layers * layer.weights[index][:, None] + _edges(program, np.zeros(len(program.local)), head.weights)
     both = layer.forward.add(layer.backward)
@@ -173,12 +173,12 @@ def beside(exchange: Floats, work: Floats) -> Floats:
 
 
 def _edges(program: Program, first: Floats, last: Floats) -> Floats:
-    """Return what the embedding and the head, each of shape (U,), add to the stages, shape (P, 3)."""
-    first, last = first[program.index], last[program.index]
-    none = np.zeros(len(program.table))
+    """Return what the embedding and the head, each of shape (U,), add to the stages, shape (P, K)."""
+    added = np.zeros((len(program.table), program.stage_layers.shape[1]))
+    added[:, 0] += first[program.index]
+    added[:, -1] += last[program.index]
     single = program.table.pp == 1
-    both = first + last
-    return np.stack([np.where(single, both, first), np.where(single, both, none), np.where(single, both, last)], axis=1)
+    return np.where(single[:, None], (first + last)[program.index][:, None], added)
 
 
 def _gathers(program: Program, machine: Machine, framework: Framework, network: Network) -> tuple[Floats, Floats]:

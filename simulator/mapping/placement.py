@@ -32,6 +32,15 @@ class Group:
         alone = tuple(np.ones_like(self.size) for _ in self.members[:-1])
         return Group(members=(*alone, self.size))
 
+    def times(self, outer: Group) -> Group:
+        """Return the group of all pairs of a member of this one and one of ``outer``, which lie further apart."""
+        return Group(members=tuple(mine * theirs for mine, theirs in zip(self.members, outer.members, strict=True)))
+
+    def where(self, mask: NDArray[np.bool_], other: Group) -> Group:
+        """Return this group where ``mask`` is true, else the other."""
+        pairs = zip(self.members, other.members, strict=True)
+        return Group(members=tuple(np.where(mask, mine, theirs) for mine, theirs in pairs))
+
 
 def place_group(size: Ints, stride: Ints, tiers: Sequence[Tier]) -> Group:
     """Fold a group of ``size`` ranks, ``stride`` apart in rank order, onto the tiers of a cluster.

@@ -1,13 +1,15 @@
 """A plan: how one training job is split. A table of plans is the same with one row per plan.
 
 Ranks are numbered with TP innermost, then CP, then DP, and PP outermost; expert parallelism re-uses consecutive ranks
-of one pipeline stage (the order of Megatron-LM and torchtitan).
+of one pipeline stage (the order of Megatron-LM and torchtitan). With the order ``tp-cp-pp-dp`` (Megatron-LM's
+``--use-tp-pp-dp-mapping``) the ranks of one replica follow each other, all its stages, and DP is outermost.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +21,7 @@ Ints = NDArray[np.int64]
 RECOMPUTE = ("none", "selective", "full")
 SCHEDULES = ("gpipe", "1f1b", "zb-h1", "dualpipe")  # 1f1b with virtual stages is the interleaved schedule
 SPLIT_BACKWARD = SCHEDULES.index("zb-h1")  # from here on, weight gradients are passes of their own
+ORDERS = ("tp-cp-dp-pp", "tp-cp-pp-dp")  # which degrees are inner and outer in the numbers of ranks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +40,8 @@ class Plan:
     sequence_parallel: bool = False
     recompute: str = "none"
     schedule: str = "1f1b"
+    order: str = "tp-cp-dp-pp"
+    layers_per_stage: tuple[int, ...] = ()  # of each stage, embedding and head apart; empty: as even as may be
 
     def __post_init__(self) -> None:
         degrees = {
@@ -53,6 +58,12 @@ class Plan:
             raise InputError(f"schedule={self.schedule!r}: write one of {', '.join(SCHEDULES)}.")
         if self.zero not in (0, 1, 2, 3):
             raise InputError(f"zero={self.zero}: write 0, 1, 2 or 3.")
+        if self.order not in ORDERS:
+            raise InputError(f"order={self.order!r}: write one of {', '.join(ORDERS)}.")
+        if self.order == "tp-cp-pp-dp" and (self.tp * self.cp) % self.ep:
+            raise InputError(f"order='tp-cp-pp-dp' keeps the experts of a replica inside it: ep={self.ep} must divide "
+                             f"tp*cp={self.tp * self.cp}.")  # fmt: skip
+        self._check_stages()
         if self.vpp > 1 and self.pp == 1:
             raise InputError(f"vpp={self.vpp} needs pp > 1: virtual stages interleave pipeline stages.")
         if self.vpp > 1 and SCHEDULES.index(self.schedule) >= SPLIT_BACKWARD:
@@ -63,10 +74,28 @@ class Plan:
                 f"and an even number of micro-batches, at least 2 * pp = {2 * self.pp}."
             )
 
+    def _check_stages(self) -> None:
+        """Raise :class:`InputError` if the layers named for the stages are not those of ``pp`` stages."""
+        named = list(self.layers_per_stage)
+        if named and len(named) != self.pp:
+            raise InputError(f"layers_per_stage={named} names {len(named)} stages; pp={self.pp} has as many as that.")
+        for stage, layers in enumerate(named):
+            if layers < 1 or layers % self.vpp:
+                raise InputError(
+                    f"layers_per_stage={named}: stage {stage} holds {layers} layers; each holds at least one layer per "
+                    f"virtual stage, and equally many in each (vpp={self.vpp})."
+                )
+
     @property
     def ranks(self) -> int:
         """Devices that the job needs."""
         return self.tp * self.cp * self.dp * self.pp
+
+    def first_rank(self, stage: int, replica: int) -> int:
+        """Return the first of the tp * cp ranks that hold one stage of one replica."""
+        across = self.order == "tp-cp-dp-pp"
+        seat = stage * self.dp + replica if across else replica * self.pp + stage
+        return seat * self.tp * self.cp
 
     @property
     def global_batch(self) -> int:
@@ -74,9 +103,17 @@ class Plan:
         return self.micro_batch * self.micro_batches * self.dp
 
 
+#: columns of a table that are indices into names
+_NAMED: Final = {"recompute": RECOMPUTE, "schedule": SCHEDULES, "order": ORDERS}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanTable:
-    """Many plans as columns of equal length; recompute and schedule are indices into their names."""
+    """Many plans as columns of equal length; recompute, schedule and order are indices into their names.
+
+    ``layers_per_stage`` has a column per stage, or none where all plans are cut as evenly as may be. Plans with stages
+    of their own stand in tables of one pipeline depth; zeros mark even plans among them.
+    """
 
     tp: Ints
     cp: Ints
@@ -90,16 +127,18 @@ class PlanTable:
     sequence_parallel: Ints
     recompute: Ints
     schedule: Ints
+    order: Ints
+    layers_per_stage: Ints  # P x stages, or P x 0
 
     @staticmethod
     def of(plans: Sequence[Plan]) -> PlanTable:
         """Return the table whose rows are ``plans``."""
 
         def column(name: str) -> Ints:
-            if name == "recompute":
-                return np.array([RECOMPUTE.index(plan.recompute) for plan in plans], dtype=np.int64)
-            if name == "schedule":
-                return np.array([SCHEDULES.index(plan.schedule) for plan in plans], dtype=np.int64)
+            if name == "layers_per_stage":
+                return _stages_named(plans)
+            if name in _NAMED:
+                return np.array([_NAMED[name].index(getattr(plan, name)) for plan in plans], dtype=np.int64)
             return np.array([int(getattr(plan, name)) for plan in plans], dtype=np.int64)
 
         return PlanTable(**{name.name: column(name.name) for name in fields(PlanTable)})
@@ -114,16 +153,19 @@ class PlanTable:
 
     def row(self, index: int) -> Plan:
         """Return one row as a plan."""
-        values = {name.name: int(getattr(self, name.name)[index]) for name in fields(PlanTable)}
+        values: dict[str, Any] = {
+            name.name: int(getattr(self, name.name)[index])
+            for name in fields(PlanTable)
+            if name.name != "layers_per_stage"
+        }
+        stages = tuple(int(layers) for layers in self.layers_per_stage[index])
         return Plan(
-            **{
-                name: value
-                for name, value in values.items()
-                if name not in ("sequence_parallel", "recompute", "schedule")
-            },
-            sequence_parallel=bool(values["sequence_parallel"]),
+            **{name: value for name, value in values.items() if name not in ("sequence_parallel", *_NAMED)},
             recompute=RECOMPUTE[values["recompute"]],
             schedule=SCHEDULES[values["schedule"]],
+            order=ORDERS[values["order"]],
+            sequence_parallel=bool(values["sequence_parallel"]),
+            layers_per_stage=stages if any(stages) else (),
         )
 
     def take(self, rows: Ints | slice) -> PlanTable:
@@ -133,3 +175,16 @@ class PlanTable:
     def change(self, **columns: Ints) -> PlanTable:
         """Return the table with some columns replaced."""
         return replace(self, **columns)
+
+
+def as_even_as_may_be(count: int) -> Ints:
+    """Return the column ``layers_per_stage`` of plans that name no stages."""
+    return np.zeros((count, 0), dtype=np.int64)
+
+
+def _stages_named(plans: Sequence[Plan]) -> Ints:
+    """Return the column ``layers_per_stage``."""
+    if not any(plan.layers_per_stage for plan in plans):
+        return as_even_as_may_be(len(plans))
+    (stages,) = {plan.pp for plan in plans}  # one depth
+    return np.array([plan.layers_per_stage or (0,) * stages for plan in plans], dtype=np.int64)

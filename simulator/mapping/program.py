@@ -3,7 +3,8 @@
 ``lower`` turns a job (demand), a table of plans (decision) and the tiers of a cluster (where ranks sit) into one
 immutable ``Program``. ``costs`` prices it; ``engine.training`` plays it. Cost follows what differs: the work of one
 rank is lowered once per distinct (tp, cp, ep, micro-batch, sequence parallelism), and what stages and replicas send
-each other once per distinct layout (tp, cp, dp, pp, ep, virtual stages, micro-batch). Plans point at both by index.
+each other once per distinct layout (degrees, virtual stages, micro-batch, order, layers by stage). Plans point at both
+by index.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.mapping.placement import Group, place_group
-from simulator.mapping.plan import PlanTable
+from simulator.mapping.plan import ORDERS, PlanTable
 from simulator.mapping.split import LocalOperator, LocalProduct, split
+from simulator.mapping.stages import stage_layers
 from simulator.topology.tiers import Tier
 from simulator.workload.jobs.training import TrainingJob
 from simulator.workload.operators import Attention, Block
@@ -65,7 +67,7 @@ class Program:
     layers: int  # layers of the whole model; blocks are their halves
     embedding: LocalBlock  # on the first stage
     head: LocalBlock  # on the last stage
-    stage_layers: Floats  # O x 3: layers of the first, an inner, and the last stage (as shares of all layers)
+    stage_layers: Floats  # O x K: layers of each column of stages (see ``simulator.mapping.stages``)
     boundary_bytes: Floats  # O: activation sent from stage to stage, per micro-batch and rank
     groups: dict[str, Group]  # arrays of O: "dp", "edp", "pp"
     local_groups: dict[str, Group]  # arrays of U: "tp", "cp", "ep"
@@ -78,7 +80,7 @@ class Program:
 #: columns on which the work of one rank and micro-batch depends
 _LOCAL = ("tp", "cp", "ep", "micro_batch", "sequence_parallel")
 #: columns on which that between stages and replicas depends
-_LAYOUT = ("tp", "cp", "dp", "pp", "ep", "vpp", "micro_batch")
+_LAYOUT = ("tp", "cp", "dp", "pp", "ep", "vpp", "micro_batch", "order")
 
 
 def lower(job: TrainingJob, table: PlanTable, tiers: Sequence[Tier]) -> Program:
@@ -121,6 +123,9 @@ def _distinct(table: PlanTable, names: Sequence[str]) -> tuple[PlanTable, Ints, 
     for name in names:
         values, place = _ranked(getattr(table, name))
         key = key * len(values) + place
+    if "pp" in names and table.layers_per_stage.shape[1]:
+        cuts, place = np.unique(table.layers_per_stage, axis=0, return_inverse=True)
+        key = key * len(cuts) + place.reshape(-1)
     _, first, index = np.unique(key, return_index=True, return_inverse=True)
     return table.take(first), index.astype(np.int64), first
 
@@ -178,24 +183,6 @@ def _exchanges(job: TrainingJob, local: PlanTable, block: Block) -> tuple[Exchan
     return tuple(found)
 
 
-def stage_layers(table: PlanTable, layers: int) -> Floats:
-    """Return layers of the first, an inner, and the last stage of each plan, shape (P, 3).
-
-    Every chunk of an inner stage holds ceil(L / (pp * vpp)) layers. Where that does not use all, the last and then
-    the first stage hold fewer: they also carry the head and the embedding, as uneven placements in practice do.
-    """
-    chunks = table.pp * table.vpp
-    inner = np.ceil(layers / chunks) * table.vpp
-    missing = inner * table.pp - layers
-    last = np.maximum(inner - np.ceil(missing / 2), 0.0)
-    first = np.maximum(layers - inner * (table.pp - 2) - last, 0.0)
-    single, double = table.pp == 1, table.pp == 2
-    first = np.where(single, layers, np.where(double, layers - last, first))
-    last = np.where(single, layers, last)
-    inner = np.where(single | double, np.maximum(first, last), inner)
-    return np.stack([first, inner, last], axis=1)
-
-
 def _boundary_bytes(job: TrainingJob, table: PlanTable) -> Floats:
     """Activation that one rank sends to the next stage; the TP ranks send slices and gather them on arrival."""
     tokens = table.micro_batch * job.seq_len / table.cp
@@ -204,12 +191,22 @@ def _boundary_bytes(job: TrainingJob, table: PlanTable) -> Floats:
 
 def _groups(table: PlanTable, tiers: Sequence[Tier]) -> dict[str, Group]:
     """Gradients of dense weights are exchanged over DP and CP, those of experts over the ranks that EP leaves."""
-    stage = table.tp * table.cp * table.dp
-    return {
+    stage, replica = table.tp * table.cp * table.dp, table.tp * table.cp
+    found = {
         "dp": place_group(table.dp * table.cp, table.tp, tiers),
         "edp": place_group(np.maximum(stage // table.ep, 1), table.ep, tiers),
         "pp": place_group(table.pp, stage, tiers),
     }
+    apart = table.order == ORDERS.index("tp-cp-pp-dp")
+    if not apart.any():
+        return found
+    across = place_group(table.dp, replica * table.pp, tiers)  # the same rank of all replicas
+    others = {
+        "dp": place_group(table.cp, table.tp, tiers).times(across),
+        "edp": place_group(np.maximum(replica // table.ep, 1), table.ep, tiers).times(across),
+        "pp": place_group(table.pp, replica, tiers),
+    }
+    return {name: group.where(~apart, others[name]) for name, group in found.items()}
 
 
 def _local_groups(local: PlanTable, tiers: Sequence[Tier]) -> dict[str, Group]:

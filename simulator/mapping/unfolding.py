@@ -51,7 +51,7 @@ def replica_classes(plan: Plan, marks: Mapping[int, Condition]) -> tuple[Replica
     """Return the classes of replicas, the unmarked ones first.
 
     Args:
-        plan: which device is which rank: device d is rank d, with TP innermost, then CP, DP, and PP outermost.
+        plan: which device is which rank: device d is rank d, in the plan's order.
         marks: condition by device number; each below ``plan.ranks``.
     """
     stages: dict[int, list[Condition]] = {}
@@ -77,8 +77,11 @@ def replica_classes(plan: Plan, marks: Mapping[int, Condition]) -> tuple[Replica
 def seat_of(plan: Plan, device: int) -> tuple[int, int]:
     """Return (stage, replica) of a device that the job uses."""
     assert 0 <= device < plan.ranks, f"device {device} is no rank of {plan.ranks}"
-    stage, inside = divmod(device, plan.tp * plan.cp * plan.dp)
-    return stage, inside // (plan.tp * plan.cp)
+    seat = device // (plan.tp * plan.cp)
+    if plan.order == "tp-cp-pp-dp":
+        replica, stage = divmod(seat, plan.pp)
+        return stage, replica
+    return divmod(seat, plan.dp)
 
 
 def coupled_replicas(plan: Plan, replica: int) -> Sequence[int]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from simulator.foundation.registry import Registry
 from simulator.mapping.plan import RECOMPUTE, SCHEDULES, PlanTable
-from simulator.mapping.program import stage_layers
+from simulator.mapping.stages import stage_layers
 from simulator.workload.jobs.training import TrainingJob
 from simulator.workload.transformer_blocks import total_layers
 

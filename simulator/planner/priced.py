@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.costs.estimate import StepEstimate, estimate
-from simulator.costs.memory import MemoryAccount, account
+from simulator.costs.memory import MemoryAccount, stage_account
 from simulator.costs.offload import lighten
 from simulator.costs.step import price
 from simulator.mapping.plan import PlanTable
@@ -59,5 +59,5 @@ def price_table(table: PlanTable, question: Question) -> Priced:
     program = lower(question.job, table, setting.tiers)
     times = price(program, setting.machine, setting.framework, question.network)
     step = estimate(times, table, nodes=float(setting.nodes))
-    held = lighten(account(program, setting.framework), program, setting.machine.offload)
+    held = lighten(stage_account(program, setting.framework), program, setting.machine.offload).fullest()
     return Priced(table=table, estimate=step, memory=held)

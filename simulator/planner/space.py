@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.foundation.errors import InputError
-from simulator.mapping.plan import RECOMPUTE, SCHEDULES, PlanTable
+from simulator.mapping.plan import RECOMPUTE, SCHEDULES, PlanTable, as_even_as_may_be
 from simulator.workload.jobs.training import TrainingJob
 from simulator.workload.transformer_blocks import total_layers
 
@@ -77,7 +77,8 @@ class Space:
         columns |= {name: self.axes[name][place] for name, place in zip(WITHIN, within, strict=True)}
         columns |= {name: np.full(stop - start, self.axes[name][0]) for name in OPTIONS}
         samples = self.job.global_batch // (columns["micro_batch"] * columns["dp"])
-        return PlanTable(**columns, micro_batches=samples)
+        even = as_even_as_may_be(stop - start)
+        return PlanTable(**columns, micro_batches=samples, order=np.zeros_like(samples), layers_per_stage=even)
 
     def with_options(self, geometries: PlanTable) -> PlanTable:
         """Return each geometry with each combination of options, those of one geometry together."""

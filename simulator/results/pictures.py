@@ -114,7 +114,7 @@ def seats_of(result: Result) -> list[Seat]:
     for stage in range(plan.pp):
         for replica in range(replicas):
             for tensor in range(inside):
-                rank = (stage * plan.dp + replica) * inside + tensor
+                rank = plan.first_rank(stage, replica) + tensor
                 seats.append(Seat(rank=rank, node=rank // per_node, slot=rank % per_node, tensor=tensor % plan.tp,
                                   pipeline=stage, data=replica))  # fmt: skip
     return seats

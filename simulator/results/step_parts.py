@@ -8,6 +8,7 @@ from typing import Final
 from simulator.costs.step import Floats, StepTimes
 from simulator.engine.clock import to_seconds
 from simulator.engine.trace import Trace
+from simulator.mapping.stages import column_of
 
 #: parts of a step in the order in which they are shown -> the kind of time each is (a key of ``style.KINDS``)
 PARTS: Final[dict[str, str]] = {
@@ -71,8 +72,9 @@ def parts_of_trace(
         dual: whether half of them pass through the mirrored piece (DualPipe).
     """
     stage = lane[1]
-    column = 0 if stage == 0 else 2 if stage == trace.stages - 1 else 1
-    opposite = {0: 2, 2: 0}.get(column, 1) if dual else column  # of the piece that the stage holds beside its own
+    columns = times.forward.shape[1]
+    column = column_of(stage, trace.stages, columns)  # and of the piece that the stage holds beside its own
+    opposite = column_of(trace.stages - 1 - stage, trace.stages, columns) if dual else column
     spent = {
         kind: to_seconds(trace.busy(*lane, kind)) for kind in ("host", "boundary", "gradients", "optimizer", "offload")
     }

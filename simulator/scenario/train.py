@@ -35,6 +35,7 @@ from simulator.scenario.train_sync import EVERY_STEP, Sync, SyncFile, sync_from
 from simulator.workload.jobs.training import Precision, TrainingJob
 from simulator.workload.models.transformer import Transformer
 from simulator.workload.optimizers import Optimizer, optimizers
+from simulator.workload.transformer_blocks import total_layers
 
 Degree = Annotated[int, Field(ge=1, le=10**6)]
 Tokens = Annotated[float, Field(gt=0, le=1e17)]
@@ -83,6 +84,13 @@ class LayoutFile(StrictModel):
     )
     sequence_parallel: bool = False
     recompute: Literal["none", "selective", "full"] = "none"
+    order: Literal["tp-cp-dp-pp", "tp-cp-pp-dp"] = Field(
+        default="tp-cp-dp-pp", description="which ranks are neighbours, innermost degree first"
+    )
+    layers_per_stage: Annotated[list[Degree], Field(max_length=10_000)] = Field(
+        default_factory=list,
+        description="layers of each pipeline stage, as in [12, 20, 20, 12]; left out: as even as may be",
+    )
 
 
 class TrainFile(StrictModel):
@@ -247,6 +255,8 @@ def _plan(layout: LayoutFile, samples: int, micro: int | None, model: Transforme
             sequence_parallel=layout.sequence_parallel,
             recompute=layout.recompute,
             schedule=layout.schedule,
+            order=layout.order,
+            layers_per_stage=tuple(layout.layers_per_stage),
         )
 
 
@@ -273,11 +283,16 @@ def _divides_model(layout: LayoutFile, model: Transformer) -> None:
     if model.heads % layout.tp:
         fits = [degree for degree in range(1, min(model.heads, 64) + 1) if model.heads % degree == 0]
         raise InputError(f"tp={layout.tp} does not divide the {model.heads} heads of {model.name}; {fits} would.")
-    stages = layout.pp * layout.vpp
-    if model.layers + model.encoder_layers < stages:
+    stages, layers = layout.pp * layout.vpp, total_layers(model)
+    if layers < stages:
         raise InputError(
-            f"pp*vpp = {layout.pp}*{layout.vpp} = {stages} stages for the {model.layers + model.encoder_layers} layers "
+            f"pp*vpp = {layout.pp}*{layout.vpp} = {stages} stages for the {layers} layers "
             f"of {model.name}; at most one stage per layer."
+        )
+    if layout.layers_per_stage and sum(layout.layers_per_stage) != layers:
+        raise InputError(
+            f"layers_per_stage={layout.layers_per_stage} holds {sum(layout.layers_per_stage)} layers; {model.name} has "
+            f"{layers}. Embedding and head are counted by themselves, on the first and on the last stage."
         )
     if layout.ep > 1 and model.experts is None:
         raise InputError(f"ep={layout.ep}, but {model.name} has no experts; write ep: 1.")

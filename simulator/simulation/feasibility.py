@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from simulator.costs.host import Offload
-from simulator.costs.memory import PARTS, account, usable_memory
+from simulator.costs.memory import PARTS, stage_account, usable_memory
 from simulator.costs.offload import elsewhere, lighten
 from simulator.costs.relaxation import smallest_relaxation
 from simulator.foundation.errors import Infeasible
@@ -57,7 +57,7 @@ def fitting_memory(
         Infeasible: they do not fit; with the account by part and the smallest relaxation.
     """
     program = lower(job, PlanTable.of([plan]), tiers)
-    found = lighten(account(program, framework), program, offload)
+    found = lighten(stage_account(program, framework), program, offload).fullest()
     parts = {name: float(found.parts[name][0]) for name in PARTS}
     needed, limit = sum(parts.values()), usable_memory(device)
     if needed <= limit:

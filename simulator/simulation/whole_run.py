@@ -113,7 +113,7 @@ def _course(workload: TrainWorkload, feeding: Feeding | None, plain: Mapping[str
 
 def _forward_s(plain: Mapping[str, float], times: StepTimes) -> float:
     """Seconds of the forward passes of one global batch: their share of what a step's passes take."""
-    ahead, back = float(times.forward[0, 1]), float((times.backward - times.recomputed)[0, 1])
+    ahead, back = float(times.forward.mean()), float((times.backward - times.recomputed).mean())
     return ahead / (ahead + back) * sum(plain.get(name, 0.0) for name in _PASSES)
 
 

@@ -9,6 +9,7 @@ from simulator.costs.step import StepTimes
 from simulator.engine.clock import to_ticks
 from simulator.mapping.pipeline import Action, Schedule, schedule_of
 from simulator.mapping.plan import Plan
+from simulator.mapping.stages import column_of
 from simulator.mapping.unfolding import Condition, ReplicaClass
 
 
@@ -106,7 +107,7 @@ def _pace(plan: Plan, one: ReplicaClass, times: Mapping[Condition, StepTimes]) -
 
 
 def _stage(plan: Plan, piece: int, times: StepTimes) -> StagePace:
-    column = 0 if piece == 0 else 2 if piece == plan.pp - 1 else 1
+    column = column_of(piece, plan.pp, times.forward.shape[1])
     boundary = float(times.boundary[0])
     return StagePace(
         forward=to_ticks(float(times.forward[0, column]) / plan.vpp),

@@ -64,3 +64,13 @@ def order_of(scenario: Scenario, *, plan: Plan | None = None, workload: str | No
         nodes=sum(group.count for group in scenario.groups),
         devices_per_node=sizes.pop(),
     )
+
+
+def refusals_of_stages(order: TrainOrder) -> list[str]:
+    """Return what no launch file that is written here says: stages of unequal length, another order of ranks."""
+    plan, found = order.plan, []
+    if len(set(plan.layers_per_stage)) > 1:
+        found.append(f"stages of {', '.join(map(str, plan.layers_per_stage))} layers (its flags cut evenly)")
+    if plan.order != "tp-cp-dp-pp":
+        found.append(f"the order of ranks {plan.order} (its default is tp-cp-dp-pp)")
+    return found
