@@ -83,12 +83,16 @@ class LayerTable:
 
     @staticmethod
     @lru_cache(maxsize=512)
-    def of(network: Network) -> LayerTable:
-        """Return the table of a network's layers."""
+    def of(network: Network, *, whole: bool = True) -> LayerTable:
+        """Return the table of a network's layers.
+
+        Args:
+            whole: whether its first product reads samples, which need no gradient; a later stage's reads activations.
+        """
         pairs = [(layer, layer.operator) for layer in network.layers if isinstance(layer.operator, Gemm)]
         moving = [layer.operator for layer in network.layers if isinstance(layer.operator, Elementwise)]
         gradients = np.full(len(pairs), GRADIENT_PRODUCTS)
-        gradients[:1] = 1.0
+        gradients[:1] = 1.0 if whole else GRADIENT_PRODUCTS
         groups = _array([layer.groups for layer, _ in pairs])
         return LayerTable(
             rows=_array([gemm.rows for _, gemm in pairs]) / groups, k=_array([gemm.k for _, gemm in pairs]),
@@ -149,6 +153,23 @@ def layer_passes(
         kernels=GRADIENT_PRODUCTS * launches + BACKWARD_KERNELS * table.kernels,
     )  # fmt: skip
     return forward, backward
+
+
+def layer_seconds(
+    network: Network, samples: float, machine: Machine, framework: Framework, vector: float
+) -> list[float]:
+    """Return the seconds of both passes of each layer, launches apart: by them a list of layers is cut into stages."""
+    table, last, item = LayerTable.of(network), framework.channels_last, machine.precision.activation_bytes
+    once = product_times(table, np.array([samples]), machine, vector, channels_last=last)[0]
+    turned = np.zeros(len(once)) if last else turned_elements(table, machine, vector)
+    products = iter((once + turned * samples * item / machine.stream) * (1.0 + table.gradients))
+    per_element = samples * item * framework.dispatch.traffic / machine.stream
+    return [
+        layer.operator.moved * (1.0 + layer.operator.backward_moved) * per_element
+        if isinstance(layer.operator, Elementwise)
+        else float(next(products))
+        for layer in network.layers
+    ]
 
 
 def turned_elements(table: LayerTable, machine: Machine, vector: float) -> Floats:

@@ -75,7 +75,7 @@ class Work:
             kernels=self.kernels + kernels,
         )
 
-    def add(self, other: Work, times: float = 1.0) -> Work:
+    def add(self, other: Work, times: Floats | float = 1.0) -> Work:
         """Return this work and ``times`` the other."""
         return self.plus(
             products=times * other.products,

@@ -1,28 +1,31 @@
 """Durations of the parts of a training step of a network that works on samples: images, utterances, user-item pairs.
 
 The same :class:`StepTimes` as a transformer's step, so that the closed form and the engine need not tell them apart.
-Only data parallelism is known here. Embedding tables that fit beside the rest are copied to every rank and of their
-gradients the rows exchanged that were looked up; larger ones are dealt out over the ranks, which send each other what
-was looked up.
+A network is cut by its batch (data parallelism) and, layer by layer, into the stages of a pipeline. Embedding tables
+that fit beside the rest are copied to every rank and of their gradients the rows exchanged that were looked up; larger
+ones are dealt out over the ranks, which send each other what was looked up.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from itertools import accumulate
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.costs.compute import Machine
-from simulator.costs.layers import LayerTable, layer_passes
+from simulator.costs.layers import LayerTable, layer_passes, layer_seconds
 from simulator.costs.passes import Network as Fabric
 from simulator.costs.passes import Work
-from simulator.costs.step import HIDEABLE, StepTimes
+from simulator.costs.step import HIDEABLE, StepTimes, recomputed_share
 from simulator.foundation.errors import InputError
 from simulator.foundation.units import GIGA
+from simulator.mapping.balance import balanced_stages
 from simulator.mapping.placement import Group
-from simulator.mapping.plan import PlanTable
+from simulator.mapping.plan import RECOMPUTE, SPLIT_BACKWARD, PlanTable
 from simulator.profiles.framework import Framework
 from simulator.workload.models.networks.network import Network
 from simulator.workload.optimizers import Optimizer, update_bytes_per_parameter
@@ -79,36 +82,137 @@ def price_samples(
     fabric: Fabric,
     *,
     vector: float,
+    pipeline: Group | None = None,
 ) -> StepTimes:
     """Return the durations of the parts of a step under every plan.
+
+    Stages hold the layers that a plan names (``layers_per_stage``), else a cut that balances their seconds.
 
     Args:
         group: the data-parallel ranks of each plan.
         vector: FLOP/s of the device's vector units (0: none known).
+        pipeline: the ranks of one pipeline of each plan; needed where there are several stages.
 
     Raises:
-        InputError: a plan cuts the network otherwise than by its batch.
+        InputError: a plan cuts the network inside its layers, or into more stages than it has layers.
     """
-    if (plans.tp * plans.pp * plans.cp > 1).any():
-        raise InputError(f"network {job.network.name!r} is trained data-parallel only; set tp, pp and cp to 1.")
+    _check(job, plans)
+    around = machine, framework, fabric, vector
+    if not (plans.pp > 1).any():
+        return _price_stage(job, plans, group, *around)
+    assert pipeline is not None
+    rows = [
+        _price_pipeline(job, plans.take(row), group.take(row), pipeline.take(row), *around)
+        for row in (slice(index, index + 1) for index in range(len(plans)))
+    ]
+    return _stacked(rows)
+
+
+def _check(job: SampleJob, plans: PlanTable) -> None:
+    name = job.network.name
+    if (plans.tp * plans.cp > 1).any():
+        raise InputError(f"network {name!r} is cut by its batch and into stages only; set tp and cp to 1.")
+    cut = plans.pp > 1
+    if (cut & ((plans.vpp > 1) | (plans.schedule >= SPLIT_BACKWARD))).any():
+        raise InputError(
+            f"the stages of network {name!r} work by the schedules gpipe and 1f1b, without virtual stages."
+        )
+    if cut.any() and job.network.tables:
+        raise InputError(f"network {name!r} has embedding tables, which no stage of a pipeline holds; set pp to 1.")
+
+
+def _price_stage(
+    job: SampleJob,
+    plans: PlanTable,
+    group: Group,
+    machine: Machine,
+    framework: Framework,
+    fabric: Fabric,
+    vector: float,
+    *,
+    whole: bool = True,
+) -> StepTimes:
+    """Return the durations of all layers of ``job`` on one rank; ``whole``: they begin with the samples."""
     samples = plans.micro_batch.astype(float)
-    ahead, back = layer_passes(LayerTable.of(job.network), samples, machine, framework, vector)
+    ahead, back = layer_passes(LayerTable.of(job.network, whole=whole), samples, machine, framework, vector)
     ahead, back = _lookups(job, samples, plans, group, machine, fabric, (ahead, back))
+    again = (plans.recompute == RECOMPUTE.index("full")) * recomputed_share(framework, plans.micro_batches)
     forward, forward_waits = ahead.busy(machine, framework)
     backward, backward_waits = back.busy(machine, framework)
     host = framework.dispatch.micro_batch_s
+    repeated = again * forward
     forward, backward = forward + host / 3, backward + host * 2 / 3
     shown, hidden = _gradients(job, samples, plans, group, backward, framework, fabric)
     none = np.zeros(len(plans))
-    both = ahead.add(back)
+    both = ahead.add(back).add(ahead, again)
     return StepTimes(
-        forward=_stages(forward), backward=_stages(backward), recomputed=_stages(none), weights=_stages(none),
-        joined=_stages(none), boundary=none, boundary_exposed=0.0, gradients=shown, gradients_hidden=hidden,
+        forward=_stages(forward), backward=_stages(backward + repeated), recomputed=_stages(repeated),
+        weights=_stages(none), joined=_stages(none), boundary=none, boundary_exposed=framework.boundary_exposed,
+        gradients=shown, gradients_hidden=hidden,
         optimizer=_update(job, samples * plans.micro_batches, machine, framework),
         offload=none,
         host=np.full(len(plans), framework.dispatch.step_s), products=both.products, elementwise=both.elementwise,
-        exchanged=both.exchanged, gathered=none, waiting=forward_waits + backward_waits,
+        exchanged=both.exchanged, gathered=none, waiting=forward_waits * (1.0 + again) + backward_waits,
     )  # fmt: skip
+
+
+def _price_pipeline(
+    job: SampleJob,
+    plan: PlanTable,
+    group: Group,
+    pipeline: Group,
+    machine: Machine,
+    framework: Framework,
+    fabric: Fabric,
+    vector: float,
+) -> StepTimes:
+    """Return the durations of one plan's stages; what ends a step takes as long as on the stage where it is longest."""
+    stages, samples = int(plan.pp[0]), float(plan.micro_batch[0])
+    held = [int(layers) for layers in plan.layers_per_stage[0] if layers]
+    if not held:
+        held = list(balanced_stages(layer_seconds(job.network, samples, machine, framework, vector), stages))
+    if sum(held) != len(job.network.layers):
+        raise InputError(f"network {job.network.name!r} has {len(job.network.layers)} layers; layers_per_stage={held} "
+                         f"names {sum(held)}.")  # fmt: skip
+    ends = list(accumulate(held))
+    parts = [job.network.part(end - count, end) for end, count in zip(ends, held, strict=True)]
+    jobs = [replace(job, network=part) for part in parts]
+    priced = [_price_stage(one, plan, group, machine, framework, fabric, vector, whole=index == 0)
+              for index, one in enumerate(jobs)]  # fmt: skip
+    slowest = max(priced, key=lambda one: float(one.forward[0, 0] + one.backward[0, 0]))
+    sent = max((part.entering for part in parts[1:]), default=0.0) * samples * machine.precision.activation_bytes
+    boundary = np.where(plan.pp > 1, fabric.time("send_receive", np.array([sent]), pipeline), 0.0)
+    columns: dict[str, Any] = {
+        name: _columns([getattr(one, name)[:, :1] for one in priced])
+        for name in ("forward", "backward", "recomputed", "weights", "joined")
+    }
+    return replace(
+        slowest, **columns, boundary=boundary,
+        gradients=np.max([one.gradients for one in priced], axis=0),
+        gradients_hidden=np.max([one.gradients_hidden for one in priced], axis=0),
+        optimizer=np.max([one.optimizer for one in priced], axis=0),
+    )  # fmt: skip
+
+
+def _columns(stages: Sequence[Floats]) -> Floats:
+    """Return (1, 1) values of stages as the three columns of a pipeline: the longest, and twice the mean of the others.
+
+    Of stages that differ, a schedule's closed form needs their sum and the longest one.
+    """
+    values = np.concatenate(stages, axis=1)
+    longest = values.max(axis=1)
+    others = (values.sum(axis=1) - longest) / max(1, len(stages) - 1) if len(stages) > 1 else longest
+    return np.stack([longest, others, others], axis=1)
+
+
+def _stacked(rows: Sequence[StepTimes]) -> StepTimes:
+    """Return the durations of plans that were priced one by one."""
+    arrays: dict[str, Any] = {
+        field.name: np.concatenate([getattr(row, field.name) for row in rows])
+        for field in fields(StepTimes)
+        if field.name != "boundary_exposed"
+    }
+    return replace(rows[0], **arrays)
 
 
 def _stages(values: Floats) -> Floats:

@@ -23,6 +23,7 @@ from simulator.profiles.framework import Framework
 from simulator.workload.optimizers import update_bytes_per_parameter
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 #: share of a backward pass beside which gradients can be exchanged: the first layer's gradients come last
 HIDEABLE: Final = 0.9
@@ -158,12 +159,19 @@ def _layer_times(
     selective = layer.backward.add(layer.attention).busy(machine, framework)[0]
     full = layer.backward.add(layer.forward).busy(machine, framework)[0]
     ahead, back = ahead[index], np.stack([plain, selective, full])[recompute, index]
-    repeated = back - plain[index]
+    repeated = (back - plain[index]) * recomputed_share(framework, program.table.micro_batches)
+    back = plain[index] + repeated
     forward_gather, backward_gather = gathers
     if framework.overlaps_gathers:
         forward_gather = beside(forward_gather, ahead)
         backward_gather = beside(backward_gather, back)
     return ahead + forward_gather, back + backward_gather, repeated, forward_gather + backward_gather
+
+
+def recomputed_share(framework: Framework, micro_batches: Ints) -> Floats:
+    """Return the share of a step's micro-batches that are recomputed where a plan asks for it."""
+    spared = 0.0 if framework.recomputes_last else 1.0
+    return np.where(micro_batches > 1, 1.0 - spared / micro_batches, 1.0)
 
 
 def beside(exchange: Floats, work: Floats) -> Floats:

@@ -32,6 +32,10 @@ class Group:
         alone = tuple(np.ones_like(self.size) for _ in self.members[:-1])
         return Group(members=(*alone, self.size))
 
+    def take(self, rows: slice) -> Group:
+        """Return the groups of the chosen plans."""
+        return Group(members=tuple(members[rows] for members in self.members))
+
     def times(self, outer: Group) -> Group:
         """Return the group of all pairs of a member of this one and one of ``outer``, which lie further apart."""
         return Group(members=tuple(mine * theirs for mine, theirs in zip(self.members, outer.members, strict=True)))

@@ -64,6 +64,7 @@ class Framework:
     ties_embeddings: bool  # a head that a model shares with its embedding is held once
     loads_whole: bool  # a checkpoint is read into sharded weights while all of them stand gathered
     recompute_unasked: Unasked
+    recomputes_last: bool  # recomputation covers a step's last micro-batch too, whose backward pass follows at once
     channels_last: bool  # images lie in memory pixel by pixel, as matrix units read them, not channel by channel
     aliases: tuple[str, ...]
 
@@ -110,6 +111,7 @@ class FrameworkFile(StrictModel):
     ties_embeddings: bool = True
     loads_whole: bool = False
     recompute_unasked: Unasked = "unknown"
+    recomputes_last: bool = True
     channels_last: bool = False
 
 
@@ -142,6 +144,7 @@ def frameworks() -> dict[str, Framework]:
             ties_embeddings=file.ties_embeddings,
             loads_whole=file.loads_whole,
             recompute_unasked=file.recompute_unasked,
+            recomputes_last=file.recomputes_last,
             channels_last=file.channels_last,
             aliases=tuple(file.aliases),
         )

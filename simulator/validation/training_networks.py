@@ -1,7 +1,8 @@
 """Predicts measured training of models that work on samples: convolutional, detection, recommender, speech networks.
 
-Only data parallelism occurs. Not modelled: the input pipeline, decoding, evaluation inside a run. Where layers are
-known they are priced one by one; else a stand-in with the published cost of a forward pass.
+They are cut by their batch, and into the stages of a pipeline. Not modelled: the input pipeline, decoding, evaluation
+inside a run. Where layers are known they are priced one by one; else a stand-in with the published cost of a forward
+pass.
 """
 
 from __future__ import annotations
@@ -41,14 +42,16 @@ from simulator.workload.optimizers import Optimizer, optimizers
 SECONDS_PER_MINUTE: Final = 60.0
 #: what the table's rules prescribe where a row of a benchmark submission leaves it open: a tuned code
 _TUNED: Final = ("mlperf-defaults", "converge=")
-#: engines that compile a whole step
-_COMPILED: Final = ("jax", "neuronx")
+#: engines with a file of their own: compilers of whole steps, pipelines
+_OF_THEIR_OWN: Final = ("jax", "neuronx", "torchgpipe")
 #: update rules that keep two momenta
 _ADAPTIVE: Final = ("adam", "lamb")
 #: servers of devices that neither row nor catalogue places: devices on one host's PCIe, and what joins hosts
 _HOST_SLOTS: Final = 8
 _BETWEEN_HOSTS: Final = "ib-hdr"
 _HOST_LATENCY: Final = 1e-6  # seconds through a root complex
+#: micro-batches per stage of a pipeline whose row prints none: from there on its bubble is small (arXiv 1811.06965)
+_UNPRINTED_PIECES: Final = 4
 #: how notes print the layout of images in memory, and that channels come last
 _LAYOUT: Final = "memory layout"
 _LAST: Final = "NHWC"
@@ -72,7 +75,9 @@ def predict_network_row(row: Mapping[str, str], catalogue: Catalogue) -> Predict
     job = SampleJob(network=network_of(row), optimizer=_optimizer(row))
     vector = (device.vector_fp32 or device.peak.get("fp32", 0.0)) * part
     group = place_group(np.minimum(table.dp, devices), table.tp, tiers)
-    times = price_samples(job, table, group, machine, _framework(row), AnalyticNetwork.of(tiers), vector=vector)
+    pipeline = place_group(table.pp, table.dp, tiers)
+    times = price_samples(job, table, group, machine, _framework(row), AnalyticNetwork.of(tiers), vector=vector,
+                          pipeline=pipeline)  # fmt: skip
     seconds = float(estimate(times, table, nodes=float(nodes)).step[0])
     label: Label = "calibrated" if machine.efficiency.origin == "calibrated" else "assumed"
     return Prediction(_in_units(row, plan.global_batch, seconds), label, "", None)
@@ -124,14 +129,18 @@ def _precision(row: Mapping[str, str], device: Device) -> Precision:
 
 
 def _plan(row: Mapping[str, str], devices: int) -> Plan:
-    if max(number(row, name, 1.0) or 1.0 for name in ("tp", "pp")) > 1:
-        raise InputError("networks are priced data-parallel only; the row cuts the model.")
+    if (number(row, "tp", 1.0) or 1.0) > 1:
+        raise InputError("networks are cut by their batch and into stages only; the row cuts inside the layers.")
+    stages = int(number(row, "pp", 1.0) or 1.0)
     batch = number(row, "global_batch_samples", 0.0) or number(row, "micro_batch_samples", 0.0) * devices
     if not batch:
         raise InputError("the row names no batch.")
-    dp = min(devices, int(batch))
-    micro = int(number(row, "micro_batch_samples", 0.0) or max(1, round(batch / dp)))
-    return Plan(dp=dp, micro_batch=micro, micro_batches=max(1, round(batch / (micro * dp))))
+    dp = min(devices // stages, int(batch))
+    pieces = _UNPRINTED_PIECES * stages if stages > 1 else 1
+    micro = int(number(row, "micro_batch_samples", 0.0) or max(1, round(batch / dp / pieces)))
+    recompute = "full" if row.get("recompute") == "full" else "none"
+    return Plan(dp=dp, pp=stages, micro_batch=micro, micro_batches=max(1, round(batch / (micro * dp))),
+                recompute=recompute, schedule="gpipe" if stages > 1 else "1f1b")  # fmt: skip
 
 
 def _optimizer(row: Mapping[str, str]) -> Optimizer:
@@ -144,7 +153,7 @@ def _framework(row: Mapping[str, str]) -> Framework:
     if is_submission(row):
         return framework_named("convolutional-tuned")
     engine = row.get("engine", "")
-    if engine in _COMPILED:
+    if engine in _OF_THEIR_OWN:
         return framework_named(engine)
     return framework_named("convolutional-channels-last" if _channels_last(row) else "convolutional")
 

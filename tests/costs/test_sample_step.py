@@ -12,11 +12,12 @@ from simulator.costs.estimate import estimate
 from simulator.costs.layers import LayerTable, layer_passes, product_times
 from simulator.costs.network import AnalyticNetwork
 from simulator.costs.sample_step import SampleJob, price_samples
+from simulator.costs.step import StepTimes
 from simulator.foundation.errors import InputError
 from simulator.mapping.placement import place_group
 from simulator.mapping.plan import Plan, PlanTable
 from simulator.profiles.catalogue import load_catalogue
-from simulator.profiles.framework import framework_named
+from simulator.profiles.framework import Framework, framework_named
 from simulator.topology.build import build_cluster
 from simulator.topology.fabric import Fabric
 from simulator.workload.jobs.training import Precision
@@ -139,5 +140,67 @@ def test_a_small_batch_waits_for_the_host() -> None:
 
 
 def test_networks_are_not_cut_by_tensor_parallelism() -> None:
-    with pytest.raises(InputError, match="data-parallel only"):
+    with pytest.raises(InputError, match="by its batch and into stages only"):
         step("resnet50-v1.5", Plan(micro_batch=8, tp=2))
+
+
+def test_stages_of_a_recommender_are_refused_as_are_schedules_that_split_its_backward_pass() -> None:
+    with pytest.raises(InputError, match="no stage of a pipeline holds"):
+        step("dlrm-dcnv2", Plan(micro_batch=8, pp=2))
+    with pytest.raises(InputError, match="gpipe and 1f1b"):
+        step("resnet50-v1.5", Plan(micro_batch=8, pp=2, micro_batches=4, schedule="zb-h1"))
+
+
+def priced(plan: Plan, name: str = "resnet101", framework: Framework = _FRAMEWORK) -> StepTimes:
+    node = _CATALOGUE.nodes["dgx-a100-640gb"]
+    tiers = build_cluster(nodes=[(node, _A100, 2)], links=_CATALOGUE.links, fabric=Fabric(shape="fat-tree")).tiers
+    table = PlanTable.of([plan])
+    job = SampleJob(network=load_network(name), optimizer=optimizers["momentum"])
+    return price_samples(job, table, place_group(table.dp, table.tp, tiers), machine("fp32"), framework,
+                         AnalyticNetwork.of(tiers), vector=_A100.peak["fp32"],
+                         pipeline=place_group(table.pp, table.dp, tiers))  # fmt: skip
+
+
+@pytest.mark.parametrize("stages", [2, 4, 8])
+def test_stages_share_out_the_work_of_the_whole_network(stages: int) -> None:
+    whole, cut = priced(Plan(micro_batch=64)), priced(Plan(micro_batch=64, pp=stages, micro_batches=8))
+    seats_of = np.array([1, max(stages - 2, 0), 1])
+    for name in ("forward", "backward"):
+        held = float((getattr(cut, name)[0] * seats_of).sum())
+        assert held == pytest.approx(float(getattr(whole, name)[0, 0]), rel=0.01)
+    longest = float((cut.forward + cut.backward).max())
+    everything = float((whole.forward + whole.backward)[0, 0])
+    assert everything / stages <= longest * 1.001
+    assert longest < everything / stages * 1.25
+    assert cut.boundary[0] > 0
+
+
+def test_a_pipeline_that_names_its_layers_holds_those() -> None:
+    layers = len(load_network("resnet101").layers)
+    balanced = priced(Plan(micro_batch=64, pp=2, micro_batches=8))
+    lopsided = priced(Plan(micro_batch=64, pp=2, micro_batches=8, layers_per_stage=(layers - 1, 1)))
+    assert float(lopsided.forward.max()) > 1.5 * float(balanced.forward.max())
+    with pytest.raises(InputError, match=f"has {layers} layers"):
+        priced(Plan(micro_batch=64, pp=2, micro_batches=8, layers_per_stage=(2, 1)))
+
+
+def test_recomputation_repeats_the_forward_pass_of_all_micro_batches_or_all_but_the_last() -> None:
+    torchgpipe = framework_named("torchgpipe")
+    plain = priced(Plan(micro_batch=64, micro_batches=4))
+    again = priced(Plan(micro_batch=64, micro_batches=4, recompute="full"))
+    spared = priced(Plan(micro_batch=64, micro_batches=4, recompute="full"), framework=torchgpipe)
+    alone = priced(Plan(micro_batch=64, recompute="full"), framework=torchgpipe)
+    forward = float(plain.forward[0, 0])
+    assert float((again.backward - plain.backward)[0, 0]) == pytest.approx(forward)
+    assert float((spared.backward - plain.backward)[0, 0]) == pytest.approx(0.75 * forward)
+    assert float((alone.backward - plain.backward)[0, 0]) == pytest.approx(forward)
+
+
+def test_more_micro_batches_waste_less_of_a_pipeline() -> None:
+    shares = []
+    for count in (1, 4, 16, 64):
+        plan = Plan(micro_batch=16, pp=4, micro_batches=count, schedule="gpipe")
+        shares.append(float(estimate(priced(plan), PlanTable.of([plan])).bubble_fraction[0]))
+    assert shares == sorted(shares, reverse=True)
+    assert shares[0] > 0.5
+    assert shares[-1] < 0.1

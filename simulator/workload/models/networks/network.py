@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
@@ -101,6 +101,18 @@ class Network:
         Other precisions scale it; recomputation and in-place tricks beyond rectifiers are left out.
         """
         return sum(_stored(layer.operator) for layer in self.layers)
+
+    def part(self, first: int, end: int) -> Network:
+        """Return the network of the layers from index ``first`` up to ``end``, as a pipeline stage holds them."""
+        return replace(self, layers=self.layers[first:end])
+
+    @property
+    def entering(self) -> float:
+        """Elements of one sample that the first product reads: what a stage is sent.
+
+        Data that jump over a cut (a residual or skip connection) are left out.
+        """
+        return next((layer.operator.saved for layer in self.layers if isinstance(layer.operator, Gemm)), 0.0)
 
     def parameters_by_kind(self) -> list[tuple[str, int]]:
         """Return the parameters by kind of layer, tables last; kinds without parameters are left out."""
