@@ -63,6 +63,7 @@ class LayerTable:
         convolves, overlapping: whether it is a convolution, and one to which fast algorithms apply.
         packed: whether libraries have matrix kernels for its groups on channels-last data.
         tensors: tensors of parameters.
+        decisions: launches per sample that the device waits for, one by one.
     """
 
     rows: Floats
@@ -80,6 +81,7 @@ class LayerTable:
     moved_back: float
     kernels: float
     tensors: int
+    decisions: int
 
     @staticmethod
     @lru_cache(maxsize=512)
@@ -90,9 +92,11 @@ class LayerTable:
             whole: whether its first product reads samples, which need no gradient; a later stage's reads activations.
         """
         pairs = [(layer, layer.operator) for layer in network.layers if isinstance(layer.operator, Gemm)]
-        moving = [layer.operator for layer in network.layers if isinstance(layer.operator, Elementwise)]
-        gradients = np.full(len(pairs), GRADIENT_PRODUCTS)
-        gradients[:1] = 1.0 if whole else GRADIENT_PRODUCTS
+        moving = [(layer, layer.operator) for layer in network.layers if isinstance(layer.operator, Elementwise)]
+        trained = np.array([not layer.frozen for layer, _ in pairs], dtype=bool)
+        gradients = np.where(trained, GRADIENT_PRODUCTS, 0.0)
+        first = np.flatnonzero(trained)[:1]
+        gradients[first] = np.where(whole | (first > 0), 1.0, GRADIENT_PRODUCTS)
         groups = _array([layer.groups for layer, _ in pairs])
         return LayerTable(
             rows=_array([gemm.rows for _, gemm in pairs]) / groups, k=_array([gemm.k for _, gemm in pairs]),
@@ -104,10 +108,11 @@ class LayerTable:
             overlapping=np.array([layer.overlapping for layer, _ in pairs], dtype=bool),
             packed=np.array([layer.groups % _PACKED_GROUPS == 0 and gemm.n in _PACKED_WIDTHS for layer, gemm in pairs],
                             dtype=bool),
-            moved=sum(part.moved for part in moving),
-            moved_back=sum(part.moved * part.backward_moved for part in moving),
-            kernels=float(sum(part.kernels for part in moving)),
+            moved=sum(part.moved for _, part in moving),
+            moved_back=sum(part.moved * part.backward_moved for layer, part in moving if not layer.frozen),
+            kernels=float(sum(part.kernels for _, part in moving)),
             tensors=sum(1 for layer in network.layers if layer.parameters),
+            decisions=sum(layer.decisions for layer in network.layers),
         )  # fmt: skip
 
     @property
@@ -148,7 +153,7 @@ def layer_passes(
     forward = none.plus(products=once.sum(axis=1), kernels=launches + table.kernels,
                         elementwise=table.moved * per_element + turned.sum() * turns + casts)  # fmt: skip
     backward = none.plus(
-        products=(once * (table.gradients - 1.0) + of_weights).sum(axis=1),
+        products=(once * np.maximum(table.gradients - 1.0, 0.0) + of_weights * (table.gradients > 0)).sum(axis=1),
         elementwise=table.moved_back * per_element + ((turned * table.gradients).sum() + taps) * turns,
         kernels=GRADIENT_PRODUCTS * launches + BACKWARD_KERNELS * table.kernels,
     )  # fmt: skip

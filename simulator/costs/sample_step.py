@@ -134,14 +134,16 @@ def _price_stage(
 ) -> StepTimes:
     """Return the durations of all layers of ``job`` on one rank; ``whole``: they begin with the samples."""
     samples = plans.micro_batch.astype(float)
-    ahead, back = layer_passes(LayerTable.of(job.network, whole=whole), samples, machine, framework, vector)
+    table, dispatch = LayerTable.of(job.network, whole=whole), framework.dispatch
+    ahead, back = layer_passes(table, samples, machine, framework, vector)
     ahead, back = _lookups(job, samples, plans, group, machine, fabric, (ahead, back))
     again = (plans.recompute == RECOMPUTE.index("full")) * recomputed_share(framework, plans.micro_batches)
     forward, forward_waits = ahead.busy(machine, framework)
     backward, backward_waits = back.busy(machine, framework)
-    host = framework.dispatch.micro_batch_s
+    host = dispatch.micro_batch_s
+    decided = samples * table.decisions * dispatch.kernel_s * dispatch.kernels
     repeated = again * forward
-    forward, backward = forward + host / 3, backward + host * 2 / 3
+    forward, backward = forward + decided + host / 3, backward + host * 2 / 3
     shown, hidden = _gradients(job, samples, plans, group, backward, framework, fabric)
     none = np.zeros(len(plans))
     both = ahead.add(back).add(ahead, again)
@@ -151,8 +153,9 @@ def _price_stage(
         gradients=shown, gradients_hidden=hidden,
         optimizer=_update(job, samples * plans.micro_batches, machine, framework),
         offload=none,
-        host=np.full(len(plans), framework.dispatch.step_s), products=both.products, elementwise=both.elementwise,
-        exchanged=both.exchanged, gathered=none, waiting=forward_waits * (1.0 + again) + backward_waits,
+        host=np.full(len(plans), dispatch.step_s), products=both.products, elementwise=both.elementwise,
+        exchanged=both.exchanged, gathered=none,
+        waiting=forward_waits * (1.0 + again) + backward_waits + decided,
     )  # fmt: skip
 
 

@@ -31,6 +31,7 @@ from simulator.topology.fabric import Fabric
 from simulator.topology.tiers import Tier
 from simulator.validation.facts import number
 from simulator.validation.prediction import Label, Prediction
+from simulator.validation.unprinted import counted
 from simulator.validation.used_servers import used_servers
 from simulator.workload.jobs.training import Precision
 from simulator.workload.models.library import find_model
@@ -90,7 +91,7 @@ def is_submission(row: Mapping[str, str]) -> bool:
 
 def is_priced_by_layers(row: Mapping[str, str]) -> bool:
     """Return whether a row's model works on samples: it has layers of its own, or is no transformer."""
-    model = find_model(row["model_id"])
+    model = find_model(counted(row).model)
     return model.network is not None or not isinstance(model.architecture, Transformer)
 
 
@@ -108,7 +109,7 @@ def _network(name: str, size: int | None) -> Network:
     if model.network is not None:
         printed = model.forward.image_size if model.forward else None
         if size is None or printed is None:
-            return model.network.build()
+            return model.network.build(model.network.training_size)
         return model.network.build(round(model.network.size * size / printed))  # a latent is smaller than its image
     if model.forward is None:
         raise InputError(f"neither layers nor the cost of a forward pass of {name!r} are known.")
@@ -118,7 +119,7 @@ def _network(name: str, size: int | None) -> Network:
 def network_of(row: Mapping[str, str]) -> Network:
     """Return the layers of a row's model at its image size."""
     size = number(row, "image_size_px", 0.0)
-    return _network(row["model_id"], int(size) if size else None)
+    return _network(counted(row).model, int(size) if size else None)
 
 
 def _precision(row: Mapping[str, str], device: Device) -> Precision:
@@ -138,8 +139,9 @@ def _plan(row: Mapping[str, str], devices: int) -> Plan:
     dp = min(devices // stages, int(batch))
     pieces = _UNPRINTED_PIECES * stages if stages > 1 else 1
     micro = int(number(row, "micro_batch_samples", 0.0) or max(1, round(batch / dp / pieces)))
+    samples = max(1, round(micro * counted(row).samples))
     recompute = "full" if row.get("recompute") == "full" else "none"
-    return Plan(dp=dp, pp=stages, micro_batch=micro, micro_batches=max(1, round(batch / (micro * dp))),
+    return Plan(dp=dp, pp=stages, micro_batch=samples, micro_batches=max(1, round(batch / (micro * dp))),
                 recompute=recompute, schedule="gpipe" if stages > 1 else "1f1b")  # fmt: skip
 
 
@@ -212,7 +214,7 @@ def _in_units(row: Mapping[str, str], batch: int, seconds: float) -> float:
         case "iteration_time_s":
             return seconds
         case "samples_per_s":
-            return batch / seconds
+            return batch * counted(row).units / seconds
         case "time_to_train_min":
             return samples_to_converge(row) / batch * seconds / SECONDS_PER_MINUTE
         case metric:

@@ -1,13 +1,16 @@
 """What the scripts behind measured rows do that the rows do not print; nothing here is fitted.
 
 Each entry is read in the documentation of the source that a row names: binned batches, a second network trained in the
-same step, the version of a framework.
+same step, the version of a framework, what is counted as throughput.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
+
+from simulator.workload.models.library import load_network
 
 #: share of the positions of BERT's phase 2 that hold tokens (Krell et al. 2021, arXiv 2107.02027: half is padding)
 REAL_TOKENS: Final = 0.5
@@ -44,3 +47,40 @@ def version_of(row: Mapping[str, str]) -> str:
     """Return the framework that a row names, with the version that its source tells."""
     engine = row.get("engine", "")
     return "tensorflow-2" if engine == "tensorflow" and "TensorFlow2/" in row.get("source", "") else engine
+
+
+#: scripts of a speech encoder, which print tokens/s: in pre-training the positions that are masked and guessed, in
+#: fine-tuning the letters of the transcripts (criterion.py, "ntokens"); a batch is so many pieces
+_WAV2VEC: Final = "SpeechRecognition/wav2vec2/"
+_HOURGLASS: Final = "wav2vec2-base-hourglass"
+#: samples of audio in one piece (MAX_TOKENS of the scripts): in pre-training, and in fine-tuning, whose rows accumulate
+#: nothing and take all eight pieces at once
+_PIECE: Final = 1.4e6
+_PIECE_TUNED: Final = 3.2e6
+_TUNED_PIECES: Final = 8
+#: samples of audio per position of the transformer: the product of the strides of the front end
+_HOP: Final = 320
+#: share of the positions that are masked: spans of 10 that start at 6.5 % of them (Baevski et al. 2020, section 4.2)
+_MASKED: Final = 0.49
+#: samples of audio per letter or blank of LibriSpeech's transcripts: 9.4 million words of 5.4 in 960 hours at 16 kHz
+_LETTER: Final = 960 * 3600 * 16_000 / (9.4e6 * 5.4)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """What a row counts: the model it runs, its samples per printed one, and units of throughput per sample."""
+
+    model: str
+    samples: float = 1.0
+    units: float = 1.0
+
+
+def counted(row: Mapping[str, str]) -> Counted:
+    """Return what the samples of a row are; those of most are the model's own."""
+    if _WAV2VEC not in row.get("source", ""):
+        return Counted(model=row["model_id"])
+    size = load_network(_HOURGLASS).size
+    tuned = float(row.get("global_batch_samples") or 0) <= _TUNED_PIECES
+    if tuned:
+        return Counted(model=_HOURGLASS, samples=_PIECE_TUNED / size, units=size / _LETTER)
+    return Counted(model=_HOURGLASS, samples=_PIECE / size, units=_MASKED * size / _HOP)

@@ -161,6 +161,7 @@ class NetworkText(StrictModel):
 
     family: str
     size: Width = Field(description="size of one sample: pixels along an edge, frames or tokens, by family")
+    training_size: Width | None = Field(default=None, description="the usual size in training, where it is another")
     options: dict[str, int | float | bool | str] = Field(default_factory=dict)
 
 
@@ -269,7 +270,8 @@ def _network(text: ModelText) -> NetworkRecipe | None:
     if text.network is None:
         return None
     return NetworkRecipe(name=text.name, family=text.network.family, size=text.network.size,
-                         options=tuple(sorted(text.network.options.items())))  # fmt: skip
+                         options=tuple(sorted(text.network.options.items())),
+                         training_size=text.network.training_size)  # fmt: skip
 
 
 def _forward(text: ModelText) -> ForwardFacts | None:

@@ -181,6 +181,10 @@ class Canvas:
         """Count no parameters for the layers drawn from index ``since`` on: they use those of earlier ones."""
         self.layers[since:] = [replace(layer, parameters=0) for layer in self.layers[since:]]
 
+    def freeze(self) -> None:
+        """Mark all layers drawn so far as not trained: nothing before what follows has a backward pass."""
+        self.layers[:] = [replace(layer, frozen=True) for layer in self.layers]
+
     # ---------------------------------------------------------------- layers that move memory
 
     def norm(self, *, parameters: int | None = None, name: str = "norm") -> None:
@@ -240,6 +244,11 @@ class Canvas:
             self.conv(inner, 1, bias=True, norm=False, act=act, name="squeeze")
             self.conv(channels, 1, bias=True, norm=False, act="sigmoid", name="excite")
         self.scale()
+
+    def decide(self, name: str, kernels: int) -> None:
+        """Draw a choice made sample by sample: so many small kernels one after the other, next to no data."""
+        operator = Elementwise(name=name, moved=0.0, region=Region.REPLICATED, kernels=0)
+        self._draw(Layer(name=name, kind="other", operator=operator, decisions=kernels))
 
     def gather(self) -> None:
         """Draw a gather of the data themselves, from rows that lie apart."""

@@ -8,6 +8,7 @@ from typing import Final
 from simulator.workload.models.networks import (
     densenet,
     detection,
+    efficientdet,
     generative,
     graph,
     inception,
@@ -31,6 +32,7 @@ MODULES: Final[tuple[ModuleType, ...]] = (
     densenet,
     mobile,
     detection,
+    efficientdet,
     pyramid,
     unet,
     vision_transformer,

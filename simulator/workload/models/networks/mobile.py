@@ -7,6 +7,7 @@ import math
 from simulator.foundation.errors import InputError
 from simulator.workload.models.networks.canvas import Canvas
 from simulator.workload.models.networks.network import FAMILIES
+from simulator.workload.models.networks.resnet import Shape
 
 
 def _rounded(channels: float, divisor: int = 8) -> int:
@@ -123,20 +124,32 @@ def efficientnet(size: int, *, variant: str, wide_squeeze: bool = False, classes
     Args:
         wide_squeeze: excitations a quarter of the widened channels wide, instead of a quarter of the entering ones.
     """
+    canvas = Canvas(3, (size, size))
+    efficient_stages(canvas, variant, wide_squeeze=wide_squeeze)
+    canvas.conv(_rounded(1280 * _EFFICIENT[variant][0]), 1, act="swish")
+    canvas.global_pool()
+    canvas.linear(classes)
+    return canvas
+
+
+def efficient_stages(canvas: Canvas, variant: str, *, wide_squeeze: bool = False) -> list[Shape]:
+    """Draw the stem and the seven stages of an EfficientNet; return channels and extent after each stage.
+
+    Raises:
+        InputError: a variant that no EfficientNet has.
+    """
     if variant not in _EFFICIENT:
         raise InputError(f"no EfficientNet {variant!r}. Known: {', '.join(_EFFICIENT)}.")
     width, depth = _EFFICIENT[variant]
-    canvas = Canvas(3, (size, size))
     canvas.conv(_rounded(32 * width), 3, stride=2, act="swish")
     plan = ((1, 16, 1, 1, 3), (6, 24, 2, 2, 3), (6, 40, 2, 2, 5), (6, 80, 3, 2, 3), (6, 112, 3, 1, 5),
             (6, 192, 4, 2, 5), (6, 320, 1, 1, 3))  # fmt: skip
+    shapes = []
     for expansion, out, count, first, kernel in plan:
         for index in range(math.ceil(count * depth)):
             inner = canvas.channels * expansion
             excited = max(1, (inner if wide_squeeze else canvas.channels) // 4)
             _inverted(canvas, _rounded(out * width), kernel=kernel, stride=1 if index else first, inner=inner,
                       act="swish", squeeze=excited, squeeze_act="swish")  # fmt: skip
-    canvas.conv(_rounded(1280 * width), 1, act="swish")
-    canvas.global_pool()
-    canvas.linear(classes)
-    return canvas
+        shapes.append((canvas.channels, canvas.extent))
+    return shapes

@@ -29,7 +29,9 @@ class Layer:
     kernel, n output channels of one group. ``outputs`` counts what convolutions and matrix products write, in elements;
     it is 0 for what moves memory only. ``steps`` above 1 marks a sequential scan: so many products, each of which waits
     for the one before. ``overlapping`` marks a 3 x 3 convolution of stride 1, whose neighbouring outputs share inputs
-    so that fast algorithms save multiplications.
+    so that fast algorithms save multiplications. ``frozen`` marks a layer that is not trained and before which nothing
+    is: it has no backward pass. ``decisions`` counts small kernels launched for each sample by itself whose results
+    decide what comes next, so that the device waits for the host at each.
     """
 
     name: str
@@ -40,6 +42,8 @@ class Layer:
     groups: int = 1
     steps: int = 1
     overlapping: bool = False
+    frozen: bool = False
+    decisions: int = 0
 
     @property
     def macs(self) -> float:
@@ -159,13 +163,16 @@ FAMILIES: Final[Registry[Callable[..., Canvas]]] = Registry("family of networks"
 class NetworkRecipe:
     """How to build a network: its family, the options of the family, and the size of a sample.
 
-    What ``size`` counts (pixels along an edge, frames, tokens) is said by the family's function.
+    What ``size`` counts (pixels along an edge, frames, tokens) is said by the family's function. ``training_size`` is
+    the usual one in training, where published costs are at another: batches padded to their largest image, sizes
+    changed from batch to batch.
     """
 
     name: str
     family: str
     size: int
     options: tuple[tuple[str, Option], ...] = ()
+    training_size: int | None = None
 
     def build(self, size: int | None = None) -> Network:
         """Build the layers for samples of ``size`` (None: the recipe's own).

@@ -1,4 +1,7 @@
-"""Detectors on a feature pyramid: RetinaNet, Mask R-CNN, and YOLOv3 on Darknet-53."""
+"""Detectors on a feature pyramid: RetinaNet, Mask R-CNN, and YOLOv3 on Darknet-53.
+
+The stem and the first stage of a pyramid's ResNet are not trained, as in the published recipes.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,12 @@ from simulator.workload.models.networks.resnet import BOTTLENECK_FROM, Shape, ba
 _WIDTH: Final = 256  # channels of every level of the pyramid
 _BOX: Final = 7  # positions along an edge of a pooled region, for boxes
 _MASK: Final = 14  # the same for masks
+#: small kernels that match the boxes of one image with the truth: overlaps, best ones, targets of classes and of edges
+_MATCHING: Final = 160
+#: the same to propose regions: on each of five levels best scores, decoding, clipping and suppression, then a sample
+_PROPOSING: Final = 5 * 20 + 20
+#: for each region with a mask: crop, resize, compare
+_PER_MASK: Final = 5
 
 
 @FAMILIES.register("mask-rcnn")
@@ -42,16 +51,18 @@ def mask_rcnn(
                 canvas.conv(out, 1, bias=True, norm=False, act=None, name="proposals out")
         if level:
             canvas.share_weights(since=drawn)
+    canvas.decide("proposals chosen", _MATCHING + _PROPOSING)
     _box_head(canvas, regions, classes)
+    canvas.decide("masks matched", _PER_MASK * masks)
     _mask_head(canvas, masks, classes)
     return canvas
 
 
-def _stages(canvas: Canvas, depth: int, *, groups: int = 1, group_width: int = 64) -> list[Shape]:
+def _stages(canvas: Canvas, depth: int, *, groups: int = 1, group_width: int = 64, frozen: int = 1) -> list[Shape]:
     if depth < BOTTLENECK_FROM:
         raise InputError(f"no pyramid on a ResNet of depth {depth}. Known: 50, 101, 152.")
     stem(canvas)
-    return backbone(canvas, depth, groups=groups, group_width=group_width)
+    return backbone(canvas, depth, groups=groups, group_width=group_width, frozen=frozen)
 
 
 def _pyramid(canvas: Canvas, shapes: Sequence[Shape]) -> None:
@@ -66,30 +77,46 @@ def _pyramid(canvas: Canvas, shapes: Sequence[Shape]) -> None:
 
 @FAMILIES.register("retinanet")
 def retinanet(
-    size: int, *, depth: int = 50, groups: int = 1, group_width: int = 64, classes: int = 91, anchors: int = 9
+    size: int,
+    *,
+    depth: int = 50,
+    groups: int = 1,
+    group_width: int = 64,
+    classes: int = 91,
+    anchors: int = 9,
+    norms: bool = False,
 ) -> Canvas:
     """Draw a RetinaNet (Lin et al. 2017, arXiv:1708.02002) for images of ``size`` pixels along an edge.
 
     Three levels on the last three stages and two coarser ones; four convolutions of 256 in each of the two heads, which
-    share their weights over the levels. The choice among the boxes is left out.
+    share their weights over the levels.
+
+    Args:
+        norms: each level has a norm of its own after each convolution of the heads, and all stages are trained (the SSD
+            with a pyramid of TensorFlow's detection models).
     """
     canvas = Canvas(3, (size, size))
-    shapes = _stages(canvas, depth, groups=groups, group_width=group_width)[1:]
+    shapes = _stages(canvas, depth, groups=groups, group_width=group_width, frozen=0 if norms else 1)[1:]
     _pyramid(canvas, shapes)
     levels = [extent for _, extent in shapes]
     canvas.extent = levels[-1]
     for _ in range(2):
         canvas.conv(_WIDTH, 3, stride=2, bias=True, norm=False, act=None, name="pyramid")
         levels.append(canvas.extent)
+    canvas.decide("boxes matched", _MATCHING)
     for out in (classes * anchors, 4 * anchors):
         for level, extent in enumerate(levels):
             canvas.channels, canvas.extent = _WIDTH, extent
-            drawn = len(canvas.layers)
-            for _ in range(4):
-                canvas.conv(_WIDTH, 3, bias=True, norm=False, name="head")
-            canvas.conv(out, 3, bias=True, norm=False, act=None, name="head out")
-            if level:
-                canvas.share_weights(since=drawn)
+            for width, act, name in (*[(_WIDTH, "relu", "head")] * 4, (out, None, "head out")):
+                drawn = len(canvas.layers)
+                normed = norms and act is not None
+                canvas.conv(width, 3, bias=not normed, norm=False, act=None, name=name)
+                if level:
+                    canvas.share_weights(since=drawn)
+                if normed:
+                    canvas.norm()
+                if act is not None:
+                    canvas.act(act)
     return canvas
 
 

@@ -61,8 +61,11 @@ def backbone(
     squeeze: bool = False,
     deep: bool = False,
     early_stride: bool = False,
+    frozen: int = 0,
 ) -> list[Shape]:
     """Draw the stages of a ResNet, as many as there are ``strides``; return channels and extent after each.
+
+    The first ``frozen`` stages are not trained, nor is what was drawn before them.
 
     Raises:
         InputError: a depth that no ResNet has.
@@ -80,6 +83,8 @@ def backbone(
                 _bottleneck(canvas, inner, 64 * 2**stage * EXPANSION, stride, groups=groups, squeeze=squeeze,
                             deep=deep, early_stride=early_stride)  # fmt: skip
         shapes.append((canvas.channels, canvas.extent))
+        if stage + 1 == frozen:
+            canvas.freeze()
     return shapes
 
 

@@ -1,9 +1,10 @@
-"""Speech recognisers without recurrence: Jasper, QuartzNet and Conformer encoders over frames of a spectrogram."""
+"""Speech recognisers without recurrence: Jasper, QuartzNet, Conformer over spectrograms, wav2vec 2.0 over samples."""
 
 from __future__ import annotations
 
 from typing import Final
 
+from simulator.foundation.errors import InputError
 from simulator.workload.models.networks.canvas import Canvas
 from simulator.workload.models.networks.network import FAMILIES
 
@@ -111,3 +112,78 @@ def _half_ffn(canvas: Canvas, width: int) -> None:
     canvas.linear(4 * width, act="swish", name="ffn up")
     canvas.linear(width, name="ffn down")
     canvas.add()
+
+
+#: kernel and stride of the convolutions that turn audio into positions: one in 320 samples
+_FRONT: Final = ((10, 5), (3, 2), (3, 2), (3, 2), (3, 2), (2, 2), (2, 2))
+_FRONT_WIDTH: Final = 512
+_POSITION_KERNEL, _POSITION_GROUPS = 128, 16
+
+
+@FAMILIES.register("wav2vec2")
+def wav2vec2(
+    size: int,
+    *,
+    width: int = 768,
+    depth: int = 12,
+    heads: int = 12,
+    ends: int = 0,
+    shortening: int = 1,
+    targets: int = 640,
+    projected: int = 256,
+) -> Canvas:
+    """Draw a wav2vec 2.0 in pre-training (Baevski et al. 2020, arXiv:2006.11477) for ``size`` samples of audio.
+
+    Args:
+        ends: first and as many last layers that keep all positions, where those between see fewer: an hourglass
+            (Nawrot et al. 2021, arXiv:2110.13711).
+        shortening: positions that are averaged into one between the ends.
+        targets: entries of both codebooks that positions are quantised to; projected: width of what is compared.
+
+    Raises:
+        InputError: the ends take more layers than there are.
+    """
+    if 2 * ends > depth:
+        raise InputError(f"ends take 2 x {ends} layers of {depth}.")
+    canvas = Canvas(1, (size,))
+    for index, (kernel, stride) in enumerate(_FRONT):
+        canvas.conv(_FRONT_WIDTH, kernel, stride=stride, padding=0, norm=index == 0, act="gelu", name="front")
+    canvas.layer_norm()
+    with canvas.branch():
+        canvas.linear(targets, name="quantiser")
+        canvas.channels = projected
+        canvas.learned("codebooks", targets // 2 * projected)
+        canvas.linear(projected, name="quantised")
+    canvas.linear(width, name="projection")
+    canvas.learned("mask", width)
+    with canvas.branch():
+        canvas.learned("lengths of the position kernel", _POSITION_KERNEL)
+        canvas.conv(width, _POSITION_KERNEL, padding=_POSITION_KERNEL // 2, groups=_POSITION_GROUPS, bias=True,
+                    norm=False, act="gelu", name="positions")  # fmt: skip
+    canvas.add()
+    canvas.layer_norm()
+    positions = canvas.extent
+    for layer in range(depth):
+        if ends and layer == ends:
+            canvas.resample(tuple(-(-edge // shortening) for edge in positions))
+        if ends and layer == depth - ends:
+            canvas.resample(positions)
+        _post_norm_layer(canvas, width, heads)
+    canvas.linear(projected, name="compared")
+    return canvas
+
+
+def _post_norm_layer(canvas: Canvas, width: int, heads: int) -> None:
+    """Draw a transformer layer whose norms follow its sums; dropout reads and writes what it masks."""
+    canvas.linear(3 * width, name="qkv")
+    canvas.channels = width
+    canvas.attention(heads, width)
+    canvas.linear(width, name="attention out")
+    canvas.scale()
+    canvas.add()
+    canvas.layer_norm()
+    canvas.linear(4 * width, act="gelu", name="ffn up")
+    canvas.linear(width, name="ffn down")
+    canvas.scale()
+    canvas.add()
+    canvas.layer_norm()
