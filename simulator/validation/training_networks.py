@@ -166,6 +166,8 @@ def _channels_last(row: Mapping[str, str]) -> bool:
     TensorFlow stores them so, and turns its graph to channels first for fp32 on vector units.
     """
     notes, precision = row.get("notes", ""), row.get("precision", "")
+    if row.get("kind_of_work", "").startswith("speech"):
+        return False  # audio has no layout to choose
     if _LAYOUT in notes:
         return _LAST in notes
     return precision.endswith("-amp") or (row.get("engine") == "tensorflow" and precision != "fp32")

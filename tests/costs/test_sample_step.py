@@ -22,6 +22,7 @@ from simulator.topology.build import build_cluster
 from simulator.topology.fabric import Fabric
 from simulator.workload.jobs.training import Precision
 from simulator.workload.models.library import load_forward, load_network
+from simulator.workload.models.networks.canvas import Canvas
 from simulator.workload.models.networks.typical import typical_network
 from simulator.workload.optimizers import optimizers
 
@@ -75,7 +76,7 @@ def test_operators_hold_the_work_of_the_network(name: str) -> None:
     assert LayerTable.of(network).macs == pytest.approx(network.macs)
 
 
-@pytest.mark.parametrize("name", ["timm-tresnet-m", "efficientdet-d0", "timm-cait-s24-224"])
+@pytest.mark.parametrize("name", ["timm-tresnet-m", "timm-volo-d1-224", "timm-cait-s24-224"])
 def test_a_stand_in_has_the_published_cost_of_its_model(name: str) -> None:
     facts = load_forward(name)
     stand_in = typical_network(facts)
@@ -204,3 +205,29 @@ def test_more_micro_batches_waste_less_of_a_pipeline() -> None:
     assert shares == sorted(shares, reverse=True)
     assert shares[0] > 0.5
     assert shares[-1] < 0.1
+
+
+def test_what_is_not_trained_has_a_forward_pass_alone() -> None:
+    network = load_network("resnet50-v1.5")
+    cut = len(network.layers) // 2
+    frozen = replace(network, layers=tuple(replace(layer, frozen=n < cut) for n, layer in enumerate(network.layers)))
+    rest = replace(network, layers=network.layers[cut:])
+    passes = {name: layer_passes(LayerTable.of(each), np.array([64.0]), machine(), _FRAMEWORK, 0.0)
+              for name, each in (("all", network), ("frozen", frozen), ("rest", rest))}  # fmt: skip
+    assert passes["frozen"][0].products == passes["all"][0].products
+    assert passes["frozen"][1].products == pytest.approx(passes["rest"][1].products)
+    assert passes["frozen"][1].elementwise == pytest.approx(passes["rest"][1].elementwise)
+
+
+def test_the_device_waits_for_each_decision_of_each_sample() -> None:
+    network = load_network("vgg16")
+    chooser = Canvas(1, (1,))
+    chooser.decide("chosen", 500)
+    choosing = replace(network, layers=(*network.layers, *chooser.layers))
+    tiers = build_cluster(nodes=[(_CATALOGUE.nodes["dgx-a100-640gb"], _A100, 1)], links=_CATALOGUE.links,
+                          fabric=Fabric(shape="fat-tree")).tiers  # fmt: skip
+    table = PlanTable.of([Plan(micro_batch=size) for size in (8, 64)])
+    steps = [price_samples(SampleJob(network=each, optimizer=optimizers["sgd"]), table,
+                           place_group(table.dp, table.tp, tiers), machine(), _FRAMEWORK, AnalyticNetwork.of(tiers),
+                           vector=0.0).forward[:, 0] for each in (network, choosing)]  # fmt: skip
+    assert steps[1] - steps[0] == pytest.approx(np.array([8, 64]) * 500 * _FRAMEWORK.dispatch.kernel_s)

@@ -157,6 +157,47 @@ def test_mask_r_cnn_has_the_published_count_and_the_work_of_an_image_in_which_no
     assert build("mask-rcnn", 800, masks=100).parameters == network.parameters
 
 
+# parameters: those of the published weights; multiply-adds (10^9): table 2 of arXiv:1911.09070, rounded there
+SCALED = [
+    ("d0", 512, 3_880_067, 2.5), ("d1", 640, 6_625_898, 6.1), ("d2", 768, 8_097_039, 11), ("d3", 896, 12_032_296, 25),
+    ("d4", 1024, 20_723_675, 55), ("d5", 1280, 33_653_315, 135), ("d6", 1280, 51_871_934, 226),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("variant", "size", "parameters", "gmacs"), SCALED)
+def test_efficientdet_scales_as_its_paper_says(variant, size, parameters, gmacs):
+    network = build("efficientdet", size, variant=variant)
+    assert network.parameters == parameters
+    assert network.macs == pytest.approx(gmacs * 1e9, rel=0.02)
+
+
+def test_an_ssd_with_a_pyramid_does_the_printed_work_and_has_a_norm_for_each_level():
+    """89.2 GMACs at 640 x 640 (Vitis-AI prints 178.4 GOP)."""
+    options = {"classes": 90, "anchors": 6}
+    network, plain = build("retinanet", 640, norms=True, **options), build("retinanet", 640, **options)
+    assert network.macs == pytest.approx(89.2e9, rel=0.03)
+    assert network.macs == plain.macs
+    assert network.parameters - plain.parameters == 2 * 4 * (5 * 2 * 256 - 256)  # norms, in place of biases
+
+
+def test_what_is_not_trained_lies_before_all_that_is():
+    for network in (build("mask-rcnn", 800), build("retinanet", 800)):
+        frozen = [layer.frozen for layer in network.layers]
+        assert 0 < sum(frozen) < len(frozen)
+        assert frozen == sorted(frozen, reverse=True)
+    assert not any(layer.frozen for layer in build("retinanet", 640, norms=True).layers)
+
+
+def test_wav2vec_has_the_published_count_and_an_hourglass_sees_less_between_its_ends():
+    whole = build("wav2vec2", 250_000)
+    assert whole.parameters == 95_044_608
+    short = build("wav2vec2", 250_000, ends=2, shortening=4)
+    assert short.parameters == whole.parameters
+    up = [layer.macs for layer in short.layers if layer.name == "ffn up"]
+    assert up[0] == up[1] == up[-1] == up[-2]
+    assert all(inner == pytest.approx(up[0] / 4, rel=0.01) for inner in up[2:-2])
+
+
 def test_a_three_dimensional_unet_does_the_work_of_the_reference_on_a_window():
     network = build("unet", 128, filters="32-64-128-256-320-320", dimensions=3, classes=3, norm=True, strided=True)
     assert network.macs == pytest.approx(477.3e9, rel=0.001)
@@ -301,6 +342,9 @@ def test_parameters_by_kind_add_up():
         ("retinanet", 800, {"depth": 18}, "no pyramid"),
         ("mask-rcnn", 800, {"depth": 34}, "no pyramid"),
         ("yolov3", 400, {}, "multiple of 32"),
+        ("efficientdet", 512, {"variant": "d9"}, "d0, d1"),
+        ("efficientdet", 500, {"variant": "d0"}, "multiple of 128"),
+        ("wav2vec2", 16_000, {"ends": 7}, "ends take 2 x 7 layers of 12"),
         ("dcgan", 48, {}, "power of two"),
         ("deepspeech2", 100, {"cell": "sru"}, "Known: lstm, gru, rnn"),
         ("dlrm", 1, {"rows": "10-10", "bottom": "64-32", "top": "8-1"}, "width of the tables"),
