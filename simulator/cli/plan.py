@@ -40,6 +40,10 @@ FailOn = Annotated[
     str | None,
     _option("--fail-on", "Verdicts that exit 5 too: drift, flip-within-margin, now-feasible.", metavar="VERDICT,..."),
 ]
+Html = Annotated[
+    Path | None,
+    _option("--html", "One self-contained page: the decision, why, and what would flip it.", metavar="FILE"),
+]
 Emit = Annotated[
     str | None,
     _option("--emit", "Files that start the plan, as `rackcast launch` has them; with --out.", metavar="ENGINE,..."),
@@ -56,6 +60,7 @@ def command(
     expect: Expect = None,
     fail_on: FailOn = None,
     emit: Emit = None,
+    html: Html = None,
     out: options.OutDir = None,
     as_json: options.Json = False,
     as_csv: options.Csv = False,
@@ -66,8 +71,8 @@ def command(
     cluster inside slo.finish and slo.cost. Service: machines, their number, layout, format and batch
     limits at least cost (or energy, or carbon) inside its limits.
 
-    With --out: plan.json, plan.csv, golden.yaml (for --expect), and pictures: step timeline, layout map, where the step
-    goes, memory of the best plans, step time against memory.
+    With --out: plan.json, plan.csv, golden.yaml (for --expect), report.html (the page of --html), and pictures: step
+    timeline, layout map, where the step goes, memory of the best plans, step time against memory.
 
     example: rackcast plan scenarios/gpt3-175b.yaml --set cluster.nodes[0].count=64 --out out/plan
     """
@@ -93,9 +98,22 @@ def command(
         write(told.decision, out, table=told.table, draw=lambda: [_golden(found, out), *told.draw(out)])
         if isinstance(found, Recommendation):
             _emit(found, emit, out)
+    _page(found, html, out)
     show(told.decision, as_json=as_json, as_csv=as_csv)
     if expected is not None:
         _hold(expected, found, failing)
+
+
+def _page(found: Answer, html: Path | None, out: Path | None) -> None:
+    """Write the page where it is asked for, and into the bundle."""
+    from simulator.foundation.files import write_atomic
+    from simulator.planner.pages import html_of
+
+    places = [*([] if html is None else [html]), *([] if out is None else [out / "report.html"])]
+    if places:
+        text = html_of(found)
+        for place in places:
+            output.note(f"wrote {write_atomic(place, text)}")
 
 
 def _failing(fail_on: str | None, expect: Path | None) -> tuple[str, ...]:

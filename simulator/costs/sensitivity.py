@@ -44,7 +44,7 @@ def step_gains(
     faster = {
         "arithmetic": step(at_speed(machine, arithmetic=MORE), framework, tiers),
         "memory_bandwidth": step(at_speed(machine, memory=MORE), framework, tiers),
-        "host": step(machine, _faster_host(framework), tiers),
+        "host": step(machine, at_host_speed(framework, MORE), tiers),
     }
     if inner:
         faster["scaleup"] = step(machine, framework, with_bandwidth(tiers, inner))
@@ -53,8 +53,9 @@ def step_gains(
     return {name: (now - then) / now for name, then in sorted(faster.items())}
 
 
-def _faster_host(framework: Framework) -> Framework:
+def at_host_speed(framework: Framework, times: float) -> Framework:
+    """Return the framework on a host that launches work so many times as fast."""
     dispatch = framework.dispatch
-    faster = replace(dispatch, kernel_s=dispatch.kernel_s / MORE, micro_batch_s=dispatch.micro_batch_s / MORE,
-                     step_s=dispatch.step_s / MORE)  # fmt: skip
+    faster = replace(dispatch, kernel_s=dispatch.kernel_s / times, micro_batch_s=dispatch.micro_batch_s / times,
+                     step_s=dispatch.step_s / times)  # fmt: skip
     return replace(framework, dispatch=faster)

@@ -34,6 +34,7 @@ HOMES = {
     "simpy": ("engine",),
     "networkx": ("topology",),
     "pandas": ("results", "validation", "study"),
+    "jinja2": ("results",),
     "matplotlib": ("results", "validation", "study"),
     "pydantic": (
         "foundation",

@@ -59,6 +59,15 @@ def test_out_writes_tables_pictures_and_a_golden_file_that_holds(capsys, tmp_pat
     assert (code, err) == (0, "")
 
 
+def test_the_page_is_written_where_it_is_asked_for_and_into_the_bundle(capsys, tmp_path):
+    folder, page = tmp_path / "out", tmp_path / "plan.html"
+    code, _, err = run(capsys, "plan", FILE, *SMALL, "--confirm", "1", "--html", str(page), "--out", str(folder))
+    assert code == 0
+    assert "plan.html" in err
+    assert page.read_bytes() == (folder / "report.html").read_bytes()
+    assert page.read_text().startswith("<!DOCTYPE html>")
+
+
 def test_another_decision_than_expected_ends_with_code_5_and_one_line(capsys, tmp_path):
     golden = tmp_path / "golden.yaml"
     golden.write_text("scenario: gpt3-175b\nobjective: time\ndecision: {pp: 16}\n", encoding="utf-8")

@@ -1,0 +1,26 @@
+"""An answer as one page for people who decide: what to take and why on the first screen, everything else below."""
+
+from __future__ import annotations
+
+from simulator.planner.decide import Answer
+from simulator.planner.pages.cluster import cluster_report
+from simulator.planner.pages.layout import layout_report
+from simulator.planner.pages.mix import mix_report
+from simulator.planner.pages.service import service_report
+from simulator.planner.recommendation import Recommendation
+from simulator.planner.serving.service_mix import FleetMix
+from simulator.planner.serving.service_plan import ServicePlan
+from simulator.results.report import page
+
+__all__ = ["html_of"]
+
+
+def html_of(found: Answer) -> str:
+    """Return the page of an answer: self-contained HTML, the same bytes for the same answer."""
+    if isinstance(found, Recommendation):
+        return page(layout_report(found))
+    if isinstance(found, ServicePlan):
+        return page(service_report(found))
+    if isinstance(found, FleetMix):
+        return page(mix_report(found))
+    return page(cluster_report(found))
