@@ -32,7 +32,7 @@ TOLERANCE: Final = 0.05
 #: a plan that is less than this worse is as good: no model of a cluster tells them apart
 FLIP: Final = 0.01
 
-Value = bool | int | float | str | None
+Value = bool | int | float | str | list[int] | None
 
 
 class HeldFile(StrictModel):
@@ -81,6 +81,8 @@ def infeasible_text(scenario: Scenario, objective: str | None) -> str:
 def _yaml(value: object) -> str:
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{name}: {_yaml(inner)}" for name, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_yaml, value))}]"
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return f'"{value}"' if isinstance(value, str) else str(value)

@@ -70,6 +70,11 @@ def _head(binding: str) -> str:
     return re.split("[:;]", binding, maxsplit=1)[0]
 
 
+def _plain(decided: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keys with lists for tuples, as files have them."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in decided.items()}
+
+
 def _agrees(decided: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     return all(decided.get(name) == value for name, value in wanted.items())
 
@@ -79,7 +84,7 @@ def _(found: Recommendation) -> Held:
     return Held(
         scenario=found.scenario.name,
         objective=found.objective,
-        decision=asdict(found.plan),
+        decision=_plain(asdict(found.plan)),
         margin=found.margin,
         binding=_head(found.binding),
         metrics=found.result.metrics,
@@ -90,7 +95,7 @@ def _(found: Recommendation) -> Held:
 @fate_of.register
 def _(found: Recommendation, wanted: Mapping[str, Any]) -> Fate:
     for one in (*found.confirmed, *found.runner_ups):
-        if _agrees(asdict(one.plan), wanted):
+        if _agrees(_plain(asdict(one.plan)), wanted):
             return Fate(margin=one.margin)
     return Fate(margin=None)
 
@@ -100,7 +105,7 @@ def _(found: ClusterPlan) -> Held:
     return Held(
         scenario=found.plan.scenario.name,
         objective=found.objective,
-        decision=found.decision,
+        decision=_plain(found.decision),
         margin=found.margin,
         binding=_head(found.binding),
         metrics=found.plan.result.metrics,

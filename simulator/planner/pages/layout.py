@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from typing import Final
 
 from simulator.foundation.units import GIGA, HOUR, TERA, show
 from simulator.planner.constraints import REASONS
@@ -16,7 +17,7 @@ from simulator.results.report import Grid, Reason, Report, Section, Tile, pictur
 from simulator.results.step_parts import MEANINGS
 
 #: key of a plan -> what it does, for readers who do not train models
-_MEANS = {
+MEANS: Final = {
     "tp": "devices that share each matrix (tensor parallelism)",
     "cp": "devices that share each sequence (context parallelism)",
     "dp": "copies that share the batch (data parallelism)",
@@ -29,6 +30,8 @@ _MEANS = {
     "sequence_parallel": "activations outside of the products are cut over TP too",
     "recompute": "activations that are computed again instead of kept",
     "schedule": "order of the passes in the pipeline",
+    "order": "which degrees are inner and outer in the numbers of ranks",
+    "layers_per_stage": "layers of each stage; none: as even as may be",
 }
 
 
@@ -102,7 +105,7 @@ def reasons(found: Recommendation) -> Iterator[Reason]:
 def sections(found: Recommendation) -> Iterator[Section]:
     """Yield everything below the first screen."""
     result = found.result
-    rows = [(name, value, _MEANS[name]) for name, value in asdict(found.plan).items()]
+    rows = [(name, value, MEANS[name]) for name, value in asdict(found.plan).items() if value != ()]
     yield Section(title="The decision", grids=(Grid.of(("key", "value", "meaning"), rows),))
     yield _bottleneck(found)
     others = (found.chosen, *found.runner_ups)

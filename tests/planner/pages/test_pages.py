@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
+from simulator.mapping.plan import Plan
 from simulator.planner.decide import Answer
 from simulator.planner.held import held_of
 from simulator.planner.pages import html_of
 from simulator.planner.pages.cluster import cluster_report
-from simulator.planner.pages.layout import layout_report
+from simulator.planner.pages.layout import MEANS, layout_report
 from simulator.planner.pages.mix import mix_report
 from simulator.planner.pages.service import service_report
 from simulator.results.report import Report
@@ -77,6 +78,10 @@ def test_money_adds_up(kind: str, report: Report) -> None:
             *parts, total = (float(row[column].text.replace(",", "")) for row in grid.rows)
             assert sum(parts) == pytest.approx(total, abs=0.6 * len(parts))
     assert grid.rows[-1][0].text == "together"
+
+
+def test_every_key_of_a_plan_has_a_meaning() -> None:
+    assert set(MEANS) == {field.name for field in fields(Plan)}
 
 
 def test_counts_of_what_was_put_out_are_all_that_was_not_taken() -> None:
