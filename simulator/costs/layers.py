@@ -10,6 +10,7 @@ convolution are turned around it, forward and for both gradients; depthwise ones
 gradient once per tap. Where it keeps channels last, libraries have matrix
 kernels for the shapes of ResNeXt alone (whole sets of 32 groups of 4, 8, 16 or 32 channels); other groups run in direct
 kernels, which read every operand anew for each product but share it among the outputs of a group.
+Plain convolutions on fp32 vector units turn to fast algorithms where those take less time, in all three passes.
 Left out: fast algorithms of matrix units, FFT, data that stay in a cache between layers.
 
 Source of the form: roofline (Williams et al. 2009), as in ``compute``.
@@ -44,9 +45,8 @@ SHARED: Final = 32.0
 #: shapes of groups for which libraries have matrix kernels on channels-last data: sets of groups, channels of one
 _PACKED_GROUPS: Final = 32
 _PACKED_WIDTHS: Final = (4, 8, 16, 32)
-#: share of the multiplications that fast algorithms leave of a 3 x 3 convolution of stride 1 on fp32 vector units:
-#: 16 of 36 (Winograd's F(2x2, 3x3); Lavin & Gray 2016, arXiv 1509.09308) and transforms
-FAST: Final = 0.6
+#: edge of the outputs that a fast algorithm makes at once, Winograd's F(4x4, r x r) (Lavin & Gray, arXiv 1509.09308)
+FAST_TILE: Final = 4
 _CAST_BYTES: Final = 6.0  # reading an fp32 weight and writing its 16-bit copy
 
 
@@ -60,7 +60,8 @@ class LayerTable:
         data: elements read and written.
         gradients: products of the backward pass per product of the forward pass.
         moved, moved_back: elements that the other layers move, forward and backward; kernels: their launches.
-        convolves, overlapping: whether it is a convolution, and one to which fast algorithms apply.
+        convolves: whether it is a convolution.
+        overlap: edge of its kernel where fast algorithms apply, else 0.
         packed: whether libraries have matrix kernels for its groups on channels-last data.
         tensors: tensors of parameters.
         decisions: launches per sample that the device waits for, one by one.
@@ -75,7 +76,7 @@ class LayerTable:
     data: Floats
     gradients: Floats
     convolves: NDArray[np.bool_]
-    overlapping: NDArray[np.bool_]
+    overlap: Floats
     packed: NDArray[np.bool_]
     moved: float
     moved_back: float
@@ -105,7 +106,7 @@ class LayerTable:
             weights=_array([gemm.k * gemm.n * layer.groups * gemm.repeats * gemm.weight for layer, gemm in pairs]),
             data=_array([gemm.saved + layer.outputs for layer, gemm in pairs]), gradients=gradients,
             convolves=np.array([layer.kind == "convolution" for layer, _ in pairs], dtype=bool),
-            overlapping=np.array([layer.overlapping for layer, _ in pairs], dtype=bool),
+            overlap=_array([layer.overlap for layer, _ in pairs]),
             packed=np.array([layer.groups % _PACKED_GROUPS == 0 and gemm.n in _PACKED_WIDTHS for layer, gemm in pairs],
                             dtype=bool),
             moved=sum(part.moved for _, part in moving),
@@ -143,7 +144,6 @@ def layer_passes(
     item, share = machine.precision.activation_bytes, framework.dispatch.traffic
     last = framework.channels_last
     once = product_times(table, samples, machine, vector, channels_last=last)
-    of_weights = product_times(table, samples, machine, vector, fast=False, channels_last=last)
     per_element = samples * item * share / machine.stream
     launches = float(table.repeats.sum())
     casts = float(table.weights.sum()) * _CAST_BYTES / machine.stream if machine.precision.weight_bytes > item else 0.0
@@ -153,7 +153,7 @@ def layer_passes(
     forward = none.plus(products=once.sum(axis=1), kernels=launches + table.kernels,
                         elementwise=table.moved * per_element + turned.sum() * turns + casts)  # fmt: skip
     backward = none.plus(
-        products=(once * np.maximum(table.gradients - 1.0, 0.0) + of_weights * (table.gradients > 0)).sum(axis=1),
+        products=(once * table.gradients).sum(axis=1),
         elementwise=table.moved_back * per_element + ((turned * table.gradients).sum() + taps) * turns,
         kernels=GRADIENT_PRODUCTS * launches + BACKWARD_KERNELS * table.kernels,
     )  # fmt: skip
@@ -186,24 +186,12 @@ def turned_elements(table: LayerTable, machine: Machine, vector: float) -> Float
 
 
 def product_times(
-    table: LayerTable,
-    samples: Floats,
-    machine: Machine,
-    vector: float,
-    *,
-    fast: bool = True,
-    channels_last: bool = False,
+    table: LayerTable, samples: Floats, machine: Machine, vector: float, *, channels_last: bool = False
 ) -> Floats:
-    """Return seconds of each product of the forward pass, shape (P, L).
-
-    Args:
-        fast: whether fast algorithms may be used; gradients of weights are computed without.
-    """
-    e = machine.efficiency
+    """Return seconds of each product of the forward pass, shape (P, L)."""
+    e, item = machine.efficiency, machine.precision.activation_bytes
     m = samples[:, None] * table.rows
     flop = 2.0 * m * table.k * table.n * table.groups * table.repeats
-    if fast and machine.precision.peak == "fp32":
-        flop = flop * np.where(table.overlapping, FAST, 1.0)
     ramp = table.k / (table.k + e.depth)
     filled = fill(m, np.broadcast_to(table.n, m.shape), table.groups, machine.units)
     share = e.product(machine.precision.peak)
@@ -213,6 +201,29 @@ def product_times(
     if channels_last and machine.fed:
         direct = flop / (machine.fed * DIRECT * (1.0 + table.n / SHARED))
         arithmetic = np.where((table.groups > 1) & ~table.packed, np.maximum(dense, direct), arithmetic)
-    item = machine.precision.activation_bytes
-    moved = (samples[:, None] * table.data + table.weights) * item
-    return join(arithmetic, moved / machine.stream, e.sharpness)
+    data = samples[:, None] * table.data
+    found = join(arithmetic, (data + table.weights) * item / machine.stream, e.sharpness)
+    if machine.precision.peak != "fp32":
+        return found
+    return np.where(table.overlap > 0, np.minimum(found, _fast_times(table, samples, machine)), found)
+
+
+def _fast_times(table: LayerTable, samples: Floats, machine: Machine) -> Floats:
+    """Return seconds of fast convolutions in three steps: transform the data, multiply, transform back.
+
+    Of r x r taps on 4 x 4 outputs (r + 3)^2 multiplications are left of 16 r^2: that many products of tiles x inputs by
+    inputs x outputs. Between the steps data are written and read, grown by (r + 3)^2 / 16, and weights by
+    (r + 3)^2 / r^2. Planes are taken to be square; their last tiles are padded.
+    """
+    e, item = machine.efficiency, machine.precision.activation_bytes
+    edge = np.maximum(table.overlap, 1.0)
+    taps, outputs, products = edge**2, float(FAST_TILE**2), (edge + FAST_TILE - 1.0) ** 2
+    tiles = samples[:, None] * np.ceil(np.sqrt(table.rows) / FAST_TILE) ** 2
+    inputs = table.k / taps
+    ramp = inputs / (inputs + e.depth)
+    filled = fill(tiles, np.broadcast_to(table.n, tiles.shape), products, machine.units)
+    flop = 2.0 * tiles * products * inputs * table.n * table.repeats
+    moved = samples[:, None] * table.data * (1.0 + 2.0 * products / outputs)
+    moved = moved + table.weights * (1.0 + 2.0 * products / taps)
+    arithmetic = flop / (machine.peak * e.product(machine.precision.peak) * ramp * filled)
+    return np.asarray(arithmetic + moved * item / machine.stream)

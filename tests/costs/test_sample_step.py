@@ -23,6 +23,7 @@ from simulator.topology.fabric import Fabric
 from simulator.workload.jobs.training import Precision
 from simulator.workload.models.library import load_forward, load_network
 from simulator.workload.models.networks.canvas import Canvas
+from simulator.workload.models.networks.network import Network
 from simulator.workload.models.networks.typical import typical_network
 from simulator.workload.optimizers import optimizers
 
@@ -94,13 +95,37 @@ def test_products_never_pass_the_peak(name: str) -> None:
     assert seconds >= 2.0 * 64 * network.macs / on.peak
 
 
-def test_fast_algorithms_save_arithmetic_of_3x3_convolutions_on_vector_units_only() -> None:
+def test_fast_algorithms_save_time_of_plain_convolutions_on_fp32_vector_units_only() -> None:
     table, samples = LayerTable.of(load_network("vgg16")), np.array([64.0])
+    slow = replace(table, overlap=np.zeros_like(table.overlap))
     for precision, fewer in (("fp32", True), ("tf32", False), ("fp16-amp", False)):
-        direct = product_times(table, samples, machine(precision), 0.0, fast=False)
-        fast = product_times(table, samples, machine(precision), 0.0)
-        assert ((fast < direct) == (table.overlapping & fewer)).all()
-    assert table.overlapping.sum() == 13  # its convolutions, not its three products
+        found, direct = (product_times(one, samples, machine(precision), 0.0)[0] for one in (table, slow))
+        assert (found <= direct).all()
+        wide = (table.overlap > 0) & (table.k >= 9 * 64)  # the first one reads three channels: transforms do not pay
+        assert ((found < direct) == (wide & fewer)).all()
+    assert (table.overlap == 3).sum() == 13  # its convolutions, not its three products
+
+
+@pytest.mark.parametrize(("kernel", "left"), [(3, 36 / 144), (5, 64 / 400)])
+def test_a_fast_algorithm_never_takes_less_than_the_multiplications_it_leaves(kernel: int, left: float) -> None:
+    on = machine("fp32")
+    for channels in (64, 512):
+        canvas = Canvas(channels, (32, 32))
+        canvas.conv(channels, kernel, norm=False, act=None)
+        table = LayerTable.of(Network(name="one", family="one", size=32, layers=tuple(canvas.layers)))
+        least = 2.0 * 64 * table.macs * left / (on.peak * on.efficiency.product32)
+        found = float(product_times(table, np.array([64.0]), on, 0.0).sum())
+        assert least <= found <= 4 * least
+
+
+def test_strided_dilated_grouped_and_volume_convolutions_have_no_fast_algorithm() -> None:
+    def overlap(extent: tuple[int, ...] = (32, 32), kernel: int = 3, **options: int) -> int:
+        canvas = Canvas(64, extent)
+        canvas.conv(64, kernel, norm=False, act=None, **options)
+        return canvas.layers[0].overlap
+
+    assert (overlap(), overlap(kernel=5), overlap(kernel=7), overlap(kernel=1)) == (3, 5, 0, 0)
+    assert overlap(stride=2) == overlap(dilation=2) == overlap(groups=2) == overlap((16, 16, 16)) == 0
 
 
 @pytest.mark.parametrize("name", _NETWORKS)

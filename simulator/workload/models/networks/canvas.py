@@ -23,7 +23,7 @@ _SMOOTH = frozenset(
 _SOFTMAX_MOVED: Final = 12.0
 _HEADS_MOVED: Final = 8.0  # elements per element of a head: queries, keys, values and their mix are copied apart
 _LAYER_NORM_MOVED: Final = 10.0  # the same for a norm over channels, in fp32: widened, read twice, written, narrowed
-_FAST_KERNEL: Final = 3  # edge of the kernels that have fast algorithms
+_FAST_KERNELS: Final = ((3, 3), (5, 5))  # kernels that have fast algorithms
 MOST_LAYERS: Final = 20_000  # of one network; beyond it an option was mistyped
 
 
@@ -90,8 +90,9 @@ class Canvas:
         )
         if min(self.extent) < 1:
             raise InputError(f"layer {name!r}: the sample is too small for its kernel of {kernels}.")
-        fast = groups == dilation == 1 and set(kernels) == {_FAST_KERNEL} and set(strides) == {1}
-        self._weights(name, "convolution", inputs, into, out, math.prod(kernels), groups, bias, overlapping=fast)
+        plain = groups == dilation == 1 and set(strides) == {1} and kernels in _FAST_KERNELS
+        self._weights(name, "convolution", inputs, into, out, math.prod(kernels), groups, bias,
+                      overlap=kernels[0] if plain else 0)  # fmt: skip
         self._after(norm, act)
 
     def deconv(
@@ -118,7 +119,7 @@ class Canvas:
         groups: int,
         bias: bool,
         *,
-        overlapping: bool = False,
+        overlap: int = 0,
     ) -> None:
         if into % groups or out % groups:
             raise InputError(f"layer {name!r}: {into} and {out} channels do not divide into {groups} groups.")
@@ -126,7 +127,7 @@ class Canvas:
         self.channels = out
         gemm = Gemm(name=name, rows=self.positions * groups, k=k, n=n, saved=inputs)
         self._draw(Layer(name=name, kind=kind, operator=gemm, parameters=k * out + out * bias,
-                                 outputs=self.elements, groups=groups, overlapping=overlapping))  # fmt: skip
+                                 outputs=self.elements, groups=groups, overlap=overlap))  # fmt: skip
 
     def linear(self, out: int, *, bias: bool = True, act: str | None = None, name: str = "linear") -> None:
         """Draw a matrix product over the channels of every position."""

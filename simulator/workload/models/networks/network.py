@@ -28,10 +28,11 @@ class Layer:
     A convolution is the matrix product of its im2col form: ``rows`` output positions (times groups), k inputs under the
     kernel, n output channels of one group. ``outputs`` counts what convolutions and matrix products write, in elements;
     it is 0 for what moves memory only. ``steps`` above 1 marks a sequential scan: so many products, each of which waits
-    for the one before. ``overlapping`` marks a 3 x 3 convolution of stride 1, whose neighbouring outputs share inputs
-    so that fast algorithms save multiplications. ``frozen`` marks a layer that is not trained and before which nothing
-    is: it has no backward pass. ``decisions`` counts small kernels launched for each sample by itself whose results
-    decide what comes next, so that the device waits for the host at each.
+    for the one before. ``overlap`` is the edge of the square kernel of a plain convolution of stride 1 on a plane,
+    whose neighbouring outputs share inputs so that fast algorithms save multiplications; 0 where none is known.
+    ``frozen`` marks a layer that is not trained and before which nothing is: it has no backward pass. ``decisions``
+    counts small kernels launched for each sample by itself whose results decide what comes next, so that the device
+    waits for the host at each.
     """
 
     name: str
@@ -41,7 +42,7 @@ class Layer:
     outputs: int = 0
     groups: int = 1
     steps: int = 1
-    overlapping: bool = False
+    overlap: int = 0
     frozen: bool = False
     decisions: int = 0
 
