@@ -60,10 +60,18 @@ ANSWERS: dict[str, str] = {
 ELSEWHERE: dict[str, str] = {"SharedFabricWorkload": "rackcast comm share"}
 
 
-def answer_for(file: Path, overrides: list[str], workload: str | None, *, resume: Path | None = None) -> Answer:
+def answer_for(
+    file: Path,
+    overrides: list[str],
+    workload: str | None,
+    *,
+    resume: Path | None = None,
+    records: Path | None = None,
+) -> Answer:
     """Load a scenario, run one of its workloads and return the answer; raises :class:`RackcastError`.
 
-    ``resume`` is where a service keeps its state; other kinds are over too soon to be kept.
+    ``resume`` is where a service keeps its state, ``records`` a folder for its requests; other kinds are over too soon
+    to be kept and have none.
     """
     import importlib
 
@@ -76,15 +84,18 @@ def answer_for(file: Path, overrides: list[str], workload: str | None, *, resume
     chosen = chosen_workload(scenario, workload)
     if type(chosen).__name__ not in ANSWERS:
         raise InputError(f"{file}: workload {chosen.id!r} is played by `{ELSEWHERE[type(chosen).__name__]} {file}`.")
-    if resume is not None and type(chosen).__name__ != "ServeWorkload":
-        raise InputError(f"--resume keeps the state of a service; {chosen.id!r} is of another kind. Leave it out.")
-    if resume is not None and scenario.run.seeds > 1:
-        raise InputError("--resume keeps one run, --seeds makes several; leave one of them out.")
-    options = {} if resume is None else {"resume": resume}
+    asked = {name: path for name, path in (("resume", resume), ("records", records)) if path is not None}
+    if asked and type(chosen).__name__ != "ServeWorkload":
+        what = "--resume keeps the state" if resume is not None else "--records keeps the requests"
+        raise InputError(f"{what} of a service that generates; {chosen.id!r} is of another kind. Leave it out.")
+    if scenario.run.window is not None and type(chosen).__name__ != "ServeWorkload":
+        raise InputError(f"run.window cuts the traffic of a service that generates; {chosen.id!r} is of another kind.")
+    if asked and scenario.run.seeds > 1:
+        raise InputError(f"--{next(iter(asked))} keeps one run, --seeds makes several; leave one of them out.")
     of_kind = importlib.import_module(ANSWERS[type(chosen).__name__]).answer
 
     def play(one: Scenario) -> Answer:
-        found: Answer = of_kind(one, chosen, **options)
+        found: Answer = of_kind(one, chosen, **asked)
         return found
 
     found = play(scenario) if scenario.run.seeds == 1 else _replicated(scenario, play)

@@ -45,13 +45,22 @@ def command(
             "--resume", metavar="FILE", help="Keep a long service run here, and go on from there.", show_default=False
         ),
     ] = None,
+    records: Annotated[
+        Path | None,
+        typer.Option(
+            "--records",
+            metavar="DIR",
+            help="A row for each request of a service, a file for each window.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: options.Json = False,
     as_csv: options.Csv = False,
 ) -> int:
     """Simulate the scenario as it is decided: step time, throughput, MFU, memory, cost, and where the time goes.
 
     A service that runs long keeps its state in the file of --resume, when you interrupt it too; the same command
-    goes on from there to the same result.
+    goes on from there to the same result. Above ten million requests it is played in windows that memory holds.
 
     With --out: result.json, a CSV per table, timeline, memory, layout and waterfall as pictures, and trace.json for
     Perfetto or Chrome.
@@ -63,7 +72,7 @@ def command(
     if fail_on not in ("", "slo"):
         raise InputError(f"--fail-on {fail_on!r}: write slo, or leave it out.")
     changes = [*(overrides or []), *([] if seeds is None else [f"run.seeds={seeds}"])]
-    answer = answer_for(scenario, changes, workload, resume=resume)
+    answer = answer_for(scenario, changes, workload, resume=resume, records=records)
     status = _SLO_MISSED if answer.missed and fail_on == "slo" else 0
     if out is not None:
         write(answer, out, status=status)

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from simulator.scenario import Scenario
 
 
-def answer(scenario: Scenario, workload: Any, *, resume: Path | None = None) -> Answer:
+def answer(scenario: Scenario, workload: Any, *, resume: Path | None = None, records: Path | None = None) -> Answer:
     """Play a service; raises :class:`InputError` or :class:`Infeasible`."""
-    result = _played(scenario, workload, resume)
+    result = _played(scenario, workload, resume, records)
     frames = {
         "metrics": result.metrics_frame(),
         "groups": result.groups_frame(),
@@ -33,19 +33,25 @@ def answer(scenario: Scenario, workload: Any, *, resume: Path | None = None) -> 
     )
 
 
-def _played(scenario: Scenario, workload: Any, resume: Path | None) -> ServingResult:
+def _played(scenario: Scenario, workload: Any, resume: Path | None, records: Path | None) -> ServingResult:
     from simulator.simulation.serving import simulate_serving
 
     with output.meter(label="requests") as told:
         if resume is None:
-            return simulate_serving(scenario, workload, progress=told)
+            return simulate_serving(scenario, workload, progress=told, records=records)
         with keeping(resume, scenario, workload) as kept:
-            return simulate_serving(scenario, workload, progress=told, kept=kept)
+            return simulate_serving(scenario, workload, progress=told, kept=kept, records=records)
 
 
 def draw(result: ServingResult, folder: Path) -> list[Path]:
-    """Write the pictures and one row per request (Parquet where pyarrow is installed, else CSV)."""
+    """Write the pictures and, where every request was held, one row for each (Parquet, or CSV without pyarrow)."""
+    from simulator.engine.serving.service import Served
     from simulator.results.parquet import write_table
+    from simulator.results.serving import requests_frame
     from simulator.results.serving_plots import save_all
 
-    return [*save_all(result, folder), write_table(result.requests_frame(), folder / "requests")]
+    written = save_all(result, folder)
+    if not isinstance(result.served, Served):
+        output.note("requests were counted as they ended; --records FOLDER keeps a row for each.")
+        return written
+    return [*written, write_table(requests_frame(result.served), folder / "requests")]

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.engine.serving.service import Limits, Served
+from simulator.engine.serving.tally import QUANTILE_ERROR, Exact, Spread, Totals
+from simulator.engine.serving.windows import Streamed
 from simulator.foundation.units import GIGA, HOUR, KILO, MEGA
 from simulator.profiles.error_bands import ErrorBand
 
@@ -41,7 +43,7 @@ class ServingResult:
     """One played service.
 
     Attributes:
-        served: columns by request.
+        served: columns by request; of a run in windows, what all came to.
         usd_per_replica_s, watts_per_replica: of the machines a replica stands on; None where not known.
         memory: bytes of one device by part.
         label: origin of the inference constants: ``calibrated``, ``measured`` or ``assumed``.
@@ -56,7 +58,7 @@ class ServingResult:
     device: str
     devices_per_replica: int
     replicas: int
-    served: Served
+    served: Served | Streamed
     limits: Limits
     wanted_attainment: float
     usd_per_replica_s: float | None
@@ -67,46 +69,37 @@ class ServingResult:
 
     def metrics(self) -> dict[str, float]:
         """Return the figures by name, units in the names; see :data:`DEFINITIONS`."""
-        served, span = self.served, self.served.span_s
-        good, done = served.meets(self.limits), served.finished
-        tokens = float(served.requests.output[done].sum())
+        span, all_ = self.served.span_s, self.served.totals(self.limits)
         found = {
-            "requests": float(len(served.outcome)),
-            "finished": float(done.sum()),
-            "attainment": float(good.mean()) if len(good) else float("nan"),
-            "requests_per_s": float(done.sum()) / span,
-            "goodput_per_s": float(good.sum()) / span,
-            "output_tokens_per_s": tokens / span,
-            "total_tokens_per_s": (tokens + float(served.requests.prompt[done].sum())) / span,
+            "requests": float(all_.requests),
+            "finished": float(all_.finished),
+            "attainment": _share(all_.good, all_.requests),
+            "requests_per_s": all_.finished / span,
+            "goodput_per_s": all_.good / span,
+            "output_tokens_per_s": all_.output_tokens / span,
+            "total_tokens_per_s": (all_.output_tokens + all_.prompt_tokens) / span,
         }
-        for name, values in self.series().items():
-            found |= summary_of(name, values[np.isfinite(values)])
+        for name, spread in all_.series.items():
+            found |= spread_summary(name, spread)
         for percentile in PERCENTILES:
-            found[f"itl_p{percentile:.0f}_ms"] = served.fleet.itl_s(percentile / 100) * KILO
-        return found | self._machines(tokens)
+            found[f"itl_p{percentile:.0f}_ms"] = self.served.fleet.itl_s(percentile / 100) * KILO
+        return found | self._machines(all_)
 
-    def series(self) -> dict[str, Floats]:
+    def series(self) -> Mapping[str, Spread]:
         """Return what is summed up by percentiles, in seconds."""
-        served = self.served
-        return {
-            "ttft": served.ttft_s,
-            "tpot": served.tpot_s,
-            "latency": served.latency_s,
-            "queueing": served.queueing_s,
-        }
+        return self.served.totals(self.limits).series
 
-    def _machines(self, tokens: float) -> dict[str, float]:
-        served = self.served
+    def _machines(self, all_: Totals) -> dict[str, float]:
+        served, tokens = self.served, all_.output_tokens
         up = served.timeline.replica_seconds
         columns = served.fleet.replica_columns()
-        prompts = float(served.requests.prompt.sum())
         found = {
             "replica_hours": up / HOUR,
             "busy_fraction": float(columns["busy_s"].sum()) / up if up else float("nan"),
             "mean_batch": float(columns["decoded_tokens"].sum()) / max(1.0, float(columns["iterations"].sum())),
             "cache_used_mean": _mean(served.timeline.cache_used),
             "preemptions": float(columns["preemptions"].sum()),
-            "prefix_hit_rate": float(served.reused.sum()) / prompts if prompts else float("nan"),
+            "prefix_hit_rate": _share(all_.reused_tokens, all_.asked_tokens),
         }
         if self.usd_per_replica_s is not None and tokens:
             found["cost_usd"] = up * self.usd_per_replica_s
@@ -147,13 +140,15 @@ class ServingResult:
             "metrics": self.metrics(),
             "outcomes": self.served.counts(),
             "memory_bytes": dict(self.memory),
+            "quantile_error": QUANTILE_ERROR if isinstance(self.served, Streamed) else 0.0,
         }
 
     def missed(self) -> tuple[str, ...]:
         """Return the promise, if it was not kept."""
         if self.limits == Limits():
             return ()
-        found = float(self.served.meets(self.limits).mean())
+        all_ = self.served.totals(self.limits)
+        found = _share(all_.good, all_.requests)
         if found >= self.wanted_attainment:
             return ()
         return (f"{found:.1%} of the requests kept the limits; {self.wanted_attainment:.1%} were to.",)
@@ -166,45 +161,18 @@ class ServingResult:
         """Return one row per group of requests (class or tenant): counts, percentiles, attainment."""
         import pandas as pd
 
-        requests, good = self.served.requests, self.served.meets(self.limits)
-        names = requests.groups or ("all",)
-        member = requests.group if requests.group is not None else np.zeros(len(requests), np.int32)
         rows = []
-        for index, name in enumerate(names):
-            mine = member == index
+        for name, mine in self.served.by_group(self.limits).items():
             row: dict[str, object] = {
                 "group": name,
-                "requests": int(mine.sum()),
-                "finished": int(self.served.finished[mine].sum()),
-                "attainment": float(good[mine].mean()) if mine.any() else float("nan"),
+                "requests": mine.requests,
+                "finished": mine.finished,
+                "attainment": _share(mine.good, mine.requests),
             }
-            for key, values in self.series().items():
-                kept = values[mine]
-                row |= summary_of(key, kept[np.isfinite(kept)])
+            for key, spread in mine.series.items():
+                row |= spread_summary(key, spread)
             rows.append(row)
         return pd.DataFrame(rows)
-
-    def requests_frame(self) -> pd.DataFrame:
-        """Return one row per request."""
-        import pandas as pd
-
-        served = self.served
-        columns: dict[str, object] = {
-            "arrival_s": served.arrival_s,
-            "input_tokens": served.requests.prompt,
-            "output_tokens": served.requests.output,
-            "outcome": np.array(served.outcomes)[served.outcome],
-            "queueing_s": served.queueing_s,
-            "ttft_s": served.ttft_s,
-            "tpot_s": served.tpot_s,
-            "latency_s": served.latency_s,
-            "replica": served.replica,
-            "preemptions": served.preemptions,
-            "cached_tokens": served.reused,
-        }
-        if served.requests.group is not None:
-            columns["group"] = np.array(served.requests.groups)[served.requests.group]
-        return pd.DataFrame(columns)
 
     def timeline_frame(self) -> pd.DataFrame:
         """Return one row per look: replicas, waiting and running requests, share of the cache in use."""
@@ -225,6 +193,29 @@ class ServingResult:
         return pd.DataFrame({"part": list(self.memory), "gb": [size / GIGA for size in self.memory.values()]})
 
 
+def requests_frame(served: Served, rows: npt.NDArray[np.bool_] | slice = slice(None)) -> pd.DataFrame:
+    """Return one row per request, of some or all."""
+    import pandas as pd
+
+    requests = served.requests
+    columns: dict[str, npt.NDArray[Any]] = {
+        "arrival_s": served.arrival_s,
+        "input_tokens": requests.prompt,
+        "output_tokens": requests.output,
+        "outcome": np.array(served.outcomes)[served.outcome],
+        "queueing_s": served.queueing_s,
+        "ttft_s": served.ttft_s,
+        "tpot_s": served.tpot_s,
+        "latency_s": served.latency_s,
+        "replica": served.replica,
+        "preemptions": served.preemptions,
+        "cached_tokens": served.reused,
+    }
+    if requests.group is not None:
+        columns["group"] = np.array(requests.groups)[requests.group]
+    return pd.DataFrame({name: values[rows] for name, values in columns.items()})
+
+
 def frame_by_name(values: Mapping[str, float], columns: tuple[str, str]) -> pd.DataFrame:
     """Return one row per name with its value, under two headings."""
     import pandas as pd
@@ -234,11 +225,18 @@ def frame_by_name(values: Mapping[str, float], columns: tuple[str, str]) -> pd.D
 
 def summary_of(name: str, values: Floats) -> dict[str, float]:
     """Return mean and percentiles in ms; NaN where there is nothing."""
-    if len(values) == 0:
-        return {f"{name}_mean_ms": float("nan")} | {f"{name}_p{p:.0f}_ms": float("nan") for p in PERCENTILES}
-    found = {f"{name}_mean_ms": float(values.mean()) * KILO}
-    quantiles = np.percentile(values, PERCENTILES) * KILO
-    return found | {f"{name}_p{p:.0f}_ms": float(q) for p, q in zip(PERCENTILES, quantiles, strict=True)}
+    return spread_summary(name, Exact(values))
+
+
+def spread_summary(name: str, spread: Spread) -> dict[str, float]:
+    """Return mean and percentiles of a distribution in ms; NaN where there is nothing."""
+    quantiles = spread.quantiles([percentile / 100 for percentile in PERCENTILES]) * KILO
+    found = {f"{name}_p{p:.0f}_ms": float(q) for p, q in zip(PERCENTILES, quantiles, strict=True)}
+    return {f"{name}_mean_ms": spread.mean * KILO} | found
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else float("nan")
 
 
 def _mean(values: list[float]) -> float:

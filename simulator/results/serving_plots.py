@@ -22,13 +22,12 @@ def plot_latency(result: ServingResult) -> tuple[Figure, Any]:
     with styled():
         fig, axes = new_panels(9.5, 3.0, ratios=(1.0, 1.0, 1.0))
         limits = {"ttft": result.limits.ttft_s, "tpot": result.limits.tpot_s, "latency": result.limits.latency_s}
+        series = result.series()
         names = {"ttft": "time to first token", "tpot": "time per output token", "latency": "whole answer"}
         for ax, (key, title), color in zip(axes, names.items(), PALETTE, strict=False):
-            values = result.series()[key]
-            values = np.sort(values[np.isfinite(values)])
-            values = values[values > 0]
+            values, share = series[key].curve()
             if len(values):
-                ax.plot(values * KILO, np.arange(1, len(values) + 1) / len(values), color=color, linewidth=1.6)
+                ax.plot(values * KILO, share, color=color, linewidth=1.6)
                 ax.set_xscale("log")
                 ax.xaxis.set_minor_formatter("")
                 _few_decades(ax, values * KILO)

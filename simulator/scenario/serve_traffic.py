@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,11 +14,14 @@ from simulator.foundation.randomness import Streams
 from simulator.foundation.schema import Count, Name, PositiveSeconds, Seconds, StrictModel, quantity
 from simulator.scenario.kinds import Context
 from simulator.scenario.paths import file_beside
-from simulator.workload.arrivals import arrival_processes, arrivals
+from simulator.workload.arrivals import arrival_processes, arrivals, refuse_too_many
+from simulator.workload.client_traces import client_stream
 from simulator.workload.conversations import closed_loop, conversations
 from simulator.workload.lengths import length_laws, lengths
+from simulator.workload.request_stream import RequestStream
 from simulator.workload.request_traces import read_trace
 from simulator.workload.requests import Requests, merged
+from simulator.workload.superposition import superposed
 
 _Rate: Any = quantity("rate", above=True)
 _Tokens = Annotated[float, Field(ge=1, le=2**24, strict=False)]
@@ -75,7 +78,11 @@ class TraceFile(StrictModel):
     format: Literal["azure", "mooncake", "servegen", "csv"]
     path: str
     columns: dict[str, str] | None = None
-    speed: Annotated[float, Field(gt=0, strict=False)] = 1.0
+    speed: Annotated[float, Field(gt=0, strict=False)] = Field(
+        default=1.0, description="of the arrivals; of servegen: so many times the requests in the same time"
+    )
+    copies: Count = Field(default=1, description="of a replayed trace, laid over each other from instants of their own")
+    repeats: Count = Field(default=1, description="of a replayed trace, one after another")
     limit: Count | None = None
 
 
@@ -96,10 +103,22 @@ class Traffic:
     file: TrafficFile
     path: Path | None  # of the trace
 
+    def windows(self, streams: Streams) -> RequestStream | None:
+        """Return the requests in windows of time, where they can be drawn so: those of traces.
+
+        Raises:
+            InputError: a bad trace.
+        """
+        if self.file.trace is None:
+            return None
+        return _traced(self.file.trace, self.path, streams, self.file.seconds)
+
     def draw(self, streams: Streams) -> Requests:
-        """Return the requests; raises :class:`InputError` for a bad trace or law."""
-        if self.file.trace is not None:
-            return _traced(self.file.trace, self.path, streams, self.file.seconds)
+        """Return the requests; raises :class:`InputError` for a bad trace or law, or more than memory holds."""
+        windows = self.windows(streams)
+        if windows is not None:
+            refuse_too_many(windows.expected)
+            return windows.whole()
         if self.file.closed is not None:
             return _closed(self.file.closed, streams)
         if self.file.conversations is not None:
@@ -186,15 +205,14 @@ def _talks(file: ConversationsFile, seconds: float, streams: Streams) -> Request
     )
 
 
-def _traced(file: TraceFile, path: Path | None, streams: Streams, seconds: float) -> Requests:
+def _traced(file: TraceFile, path: Path | None, streams: Streams, seconds: float) -> RequestStream:
     assert path is not None, "a trace has a path"
-    options: dict[str, Any] = {}
     if file.format == "servegen":
-        options = {"generator": streams["trace"], "seconds": seconds, "scale": file.speed}
-        return read_trace(file.format, path, **options)
+        if file.copies > 1 or file.repeats > 1:
+            raise InputError("servegen's clients are drawn, not replayed; write their rate as speed.")
+        return client_stream(path, streams=streams.child("trace"), seconds=seconds, scale=file.speed)
+    options: dict[str, Any] = {"limit": file.limit}
     if file.format == "csv":
         options["columns"] = file.columns
-    if file.limit is not None:
-        options["limit"] = file.limit
-    found = read_trace(file.format, path, **options)
-    return found if file.speed == 1.0 else replace(found, arrival_s=found.arrival_s / file.speed)
+    found = read_trace(file.format, path, **options).faster(file.speed)
+    return superposed(found, copies=file.copies, repeats=file.repeats, streams=streams.child("trace"))

@@ -82,6 +82,11 @@ class RunFile(StrictModel):
     fidelity: Fidelity = Field(default="engine", description="estimate: closed forms only; engine: events in time")
     seed: Annotated[int, Field(ge=0, le=2**53)] = 0
     seeds: Annotated[int, Field(ge=1, le=1000)] = Field(default=1, description="how many runs, each with its own seed")
+    window: Count | None = Field(
+        default=None,
+        description="of a service: requests brought at once, figures counted as requests end; a trace's windows "
+        "of time stand instead. Left out: all requests, or windows where they are above ten million",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +138,7 @@ class RunSettings:
     fidelity: Fidelity
     seed: int
     seeds: int
+    window: int | None = None
 
 
 def plan_from(file: PlanFile) -> PlanWishes:
@@ -160,4 +166,4 @@ def prices_from(file: PricesFile) -> PriceWishes:
 
 def run_from(file: RunFile) -> RunSettings:
     """Return how the answer is computed."""
-    return RunSettings(fidelity=file.fidelity, seed=file.seed, seeds=file.seeds)
+    return RunSettings(fidelity=file.fidelity, seed=file.seed, seeds=file.seeds, window=file.window)

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
 
 from simulator.costs.rent import power_w, rent_usd_per_s
 from simulator.costs.serving.capacity import Memory, memory_of, weight_bytes
@@ -13,16 +18,23 @@ from simulator.engine.serving.fleet.build import Replicas
 from simulator.engine.serving.fleet.engine_class import EngineClass
 from simulator.engine.serving.fleet.from_replica import engine_class_of
 from simulator.engine.serving.service import Kept, Served, Service, serve
+from simulator.engine.serving.windows import Sink, Streamed, serve_in_windows
 from simulator.foundation.errors import Infeasible, InputError
 from simulator.foundation.randomness import Streams
 from simulator.profiles.efficiency import efficiency_of
 from simulator.profiles.error_bands import error_band
 from simulator.profiles.slices import slice_of
-from simulator.results.serving import ServingResult
+from simulator.results.parquet import write_table
+from simulator.results.serving import ServingResult, requests_frame
 from simulator.scenario import Scenario
 from simulator.scenario.hardware import NodeGroup
 from simulator.scenario.serve import ServeWorkload
+from simulator.workload.request_stream import RequestStream, in_slices
 from simulator.workload.requests import Requests
+
+#: requests of which every one is held, at about 300 B each; more of them are played in windows and counted
+MOST_HELD: Final = 10_000_000
+_WINDOW: Final = 1_000_000  # requests of a window where nothing else cuts the traffic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +86,9 @@ def simulate_serving(
     seed: int | None = None,
     progress: Callable[[int, int], None] | None = None,
     kept: Kept | None = None,
+    records: Path | None = None,
 ) -> ServingResult:
-    """Play a service to its end.
+    """Play a service to its end: with every request in memory, or a long traffic in windows.
 
     Args:
         scenario: the machines.
@@ -83,19 +96,53 @@ def simulate_serving(
         seed: instead of the scenario's.
         progress: is told now and then how many requests are settled, of how many.
         kept: where the state is kept, so that an interrupted run can go on.
+        records: a folder for one row per request; a file for each window.
 
     Raises:
         InputError, Infeasible: as :func:`prepare`, or the kept state is another run's.
     """
     seed = scenario.run.seed if seed is None else seed
-    prepared = prepare(scenario, workload, seed=seed)
-    total = len(prepared.requests)
+    traffic = traffic_of(scenario, workload, seed)
+    outline = traffic.draw(0) if isinstance(traffic, RequestStream) else traffic
+    prepared = prepare(scenario, workload, seed=seed, requests=outline)
+    total = round(traffic.expected) if isinstance(traffic, RequestStream) else len(traffic)
     told = None if progress is None else lambda settled: progress(settled, total)
-    served = serve(prepared.requests, prepared.service, seed=seed, progress=told, kept=kept)
+    served: Served | Streamed
+    if isinstance(traffic, RequestStream):
+        sink = None if records is None else _writing(records)
+        served = serve_in_windows(traffic, prepared.service, seed=seed, progress=told, kept=kept, sink=sink)
+    else:
+        served = serve(traffic, prepared.service, seed=seed, progress=told, kept=kept)
+        if records is not None:
+            _writing(records)(0, served, np.ones(len(traffic), bool))
     return result_of(scenario, workload, prepared, served)
 
 
-def result_of(scenario: Scenario, workload: ServeWorkload, prepared: Prepared, served: Served) -> ServingResult:
+def traffic_of(scenario: Scenario, workload: ServeWorkload, seed: int) -> Requests | RequestStream:
+    """Return all requests, or windows of them where ``run.window`` asks for it or there are too many to hold."""
+    wanted = scenario.run.window
+    windows = workload.traffic.windows(Streams(seed))
+    if windows is not None:
+        return windows.whole() if wanted is None and windows.expected <= MOST_HELD else windows
+    requests = workload.traffic.draw(Streams(seed))
+    if wanted is None and (len(requests) <= MOST_HELD or requests.successor is not None):
+        return requests
+    return in_slices(requests, wanted or _WINDOW)
+
+
+def _writing(folder: Path) -> Sink:
+    """Return what writes the requests that ended as tables into a folder, numbered."""
+
+    def write(batch: int, served: Served, ended: npt.NDArray[np.bool_]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_table(requests_frame(served, ended), folder / f"requests-{batch:05d}")
+
+    return write
+
+
+def result_of(
+    scenario: Scenario, workload: ServeWorkload, prepared: Prepared, served: Served | Streamed
+) -> ServingResult:
     """Return a run's figures with what the machines cost and draw."""
     replicas = sum(pool.count for pool in prepared.service.pools)
     share = prepared.devices / workload.slices / max(1, scenario.devices)
@@ -177,8 +224,8 @@ def _engine(workload: ServeWorkload, replica: Replica, requests: Requests) -> En
     outer = replica.tiers[-1] if replica.tiers else None
     return engine_class_of(
         replica,
-        typical_prompt=float(requests.prompt.mean()) if len(requests) else 1.0,
-        typical_output=float(requests.output.mean()) if len(requests) else 1.0,
+        typical_prompt=requests.typical[0],
+        typical_output=requests.typical[1],
         block_size=settings.block_size,
         cache_tokens=settings.cache_tokens,
         prefix_block_tokens=requests.chains.block_tokens

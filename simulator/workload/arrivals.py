@@ -33,8 +33,8 @@ def refuse_too_many(expected: float) -> None:
     """Raise :class:`InputError` where more requests are to be drawn than a machine can hold."""
     if expected > MOST_REQUESTS:
         raise InputError(
-            f"about {expected:.3g} requests would be drawn; one run holds at most {MOST_REQUESTS:.3g}. "
-            "Lower the rate or speed, or shorten the traffic."
+            f"about {expected:.3g} requests would be drawn; one run holds at most {MOST_REQUESTS:.3g} at once. "
+            "Lower the rate or speed, or shorten the traffic; a service with a trace is served in windows (run.window)."
         )
 
 

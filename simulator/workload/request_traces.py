@@ -2,8 +2,9 @@
 
 * ``csv``: any CSV with a column map (arrival in seconds, prompt and output tokens);
 * ``azure``: the CSV of Azure's public LLM traces (TIMESTAMP, ContextTokens, GeneratedTokens);
-* ``mooncake``: JSON lines with timestamp (ms), input_length, output_length, hash_ids (prefix blocks of 512 tokens);
-* ``servegen``: JSON lines of clients with rates by window and histograms of lengths: drawn, not replayed.
+* ``mooncake``: JSON lines with timestamp (ms), input_length, output_length, hash_ids (prefix blocks of 512 tokens).
+
+Clients of which only rates and lengths are known are drawn instead: :mod:`~simulator.workload.client_traces`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from array import array
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +26,6 @@ import numpy as np
 from simulator.foundation.errors import InputError, Place
 from simulator.foundation.registry import Registry
 from simulator.foundation.units import MILLI
-from simulator.workload.arrivals import gamma, refuse_too_many
 from simulator.workload.requests import Chains, Requests
 
 TraceReader = Callable[..., Requests]
@@ -36,7 +35,7 @@ _MOONCAKE_BLOCK: Final = 512
 
 
 @contextmanager
-def _text(path: Path) -> Iterator[io.TextIOBase]:
+def trace_text(path: Path) -> Iterator[io.TextIOBase]:
     """Open a file, compressed or not; raises :class:`InputError` if it cannot be read."""
     try:
         with path.open("rb") as raw:
@@ -99,7 +98,7 @@ def read_trace(kind: str, path: str | Path, **options: Any) -> Requests:
 
 
 def _rows(path: Path, columns: Mapping[str, str]) -> Iterator[tuple[int, dict[str, str]]]:
-    with _text(path) as stream:
+    with trace_text(path) as stream:
         reader = csv.DictReader(stream)
         present = reader.fieldnames or []
         for wanted in columns.values():
@@ -157,8 +156,9 @@ def read_azure(path: Path, *, limit: int | None = None) -> Requests:
     return kept.requests()
 
 
-def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    with _text(path) as stream:
+def trace_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield line numbers and JSON objects of a file; raises :class:`InputError` for a line that is none."""
+    with trace_text(path) as stream:
         for line, text in enumerate(stream, start=1):
             if not text.strip():
                 continue
@@ -183,7 +183,7 @@ def read_mooncake(path: Path, *, limit: int | None = None) -> Requests:
     """Read Mooncake's JSON lines; equal hash ids become equal prefix blocks of 512 tokens."""
     kept = _Columns(path, limit)
     start, blocks, numbers = array("q", [0]), array("i"), dict[int, int]()
-    for line, value in _objects(path):
+    for line, value in trace_objects(path):
         if kept.full:
             break
         prompt = _field(value, "input_length", path, line)
@@ -202,78 +202,3 @@ def read_mooncake(path: Path, *, limit: int | None = None) -> Requests:
         block_tokens=_MOONCAKE_BLOCK,
     )
     return kept.requests(chains)
-
-
-@trace_readers.register("servegen")
-def read_servegen(
-    path: Path, *, generator: np.random.Generator, seconds: float | None = None, scale: float = 1.0
-) -> Requests:
-    """Draw requests from ServeGen's clients: gamma gaps of each window's rate and CV, lengths from its histograms."""
-    horizon = math.inf if seconds is None else seconds
-    asked = [
-        (client, line, value, window)
-        for client, (line, value) in enumerate(_objects(path))
-        for window in _windows(value, path, line)
-        if window[0] < horizon
-    ]
-    refuse_too_many(scale * sum(window[1] * window[2] for _, _, _, window in asked))
-    parts = [(*_draw(value, window, scale, generator, path, line), client) for client, line, value, window in asked]
-    arrival = np.concatenate([part[0] for part in parts]) if parts else np.zeros(0)
-    keep = arrival < horizon
-    if not keep.any():
-        raise InputError("the trace holds no request.", place=Place(file=str(path)))
-    prompt = np.concatenate([part[1] for part in parts])[keep]
-    output = np.concatenate([part[2] for part in parts])[keep]
-    group = np.repeat([part[3] for part in parts], [len(part[0]) for part in parts])[keep]
-    order = np.argsort(arrival[keep], kind="stable")
-    return Requests(
-        arrival_s=arrival[keep][order],
-        prompt=prompt[order].astype(np.int32),
-        output=output[order].astype(np.int32),
-        group=group[order].astype(np.int32),
-        groups=tuple(f"client-{i}" for i in range(int(group.max()) + 1)),
-    )
-
-
-def _windows(value: Mapping[str, Any], path: Path, line: int) -> list[tuple[float, float, float, float]]:
-    """Return (start, seconds, rate, cv) of every window of a client."""
-    rows = value.get("windows")
-    if not isinstance(rows, list) or any(not isinstance(row, list) or len(row) < 3 for row in rows):
-        raise InputError("windows must be a list of [start, rate, cv, ...].", place=Place(file=str(path), line=line))
-    starts = sorted({float(row[0]) for row in rows})
-    step = min((b - a for a, b in pairwise(starts)), default=600.0)
-    return [(float(row[0]), step, float(row[1]), max(float(row[2]), 0.05)) for row in rows if row[1] > 0]
-
-
-def _draw(
-    value: Mapping[str, Any],
-    window: tuple[float, float, float, float],
-    scale: float,
-    generator: np.random.Generator,
-    path: Path,
-    line: int,
-) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    start, seconds, rate, cv = window
-    times = start + gamma(rate * scale, seconds, generator, cv=cv)
-    histograms = value.get("lengths")
-    if not isinstance(histograms, dict) or not histograms:
-        raise InputError("lengths must map a time to histograms.", place=Place(file=str(path), line=line))
-    nearest = min(histograms, key=lambda key: (abs(float(key) - start), float(key)))
-    fields = histograms[nearest]
-    prompt = _sample(fields, ("input_tokens", "text_tokens"), len(times), generator, path, line)
-    if "image_tokens" in fields:
-        prompt = prompt + _sample(fields, ("image_tokens",), len(times), generator, path, line)
-    output = _sample(fields, ("output_tokens",), len(times), generator, path, line)
-    return times, np.maximum(prompt, 1), np.maximum(output, 1)
-
-
-def _sample(
-    fields: Mapping[str, Any], names: tuple[str, ...], n: int, generator: np.random.Generator, path: Path, line: int
-) -> np.ndarray[Any, Any]:
-    for name in names:
-        if fields.get(name):
-            tokens = np.array([float(key) for key in fields[name]])
-            weights = np.array(list(fields[name].values()), float)
-            places = np.searchsorted(np.cumsum(weights) / weights.sum(), generator.random(n), side="right")
-            return tokens[np.minimum(places, len(tokens) - 1)]
-    raise InputError(f"no histogram of {' or '.join(names)}.", place=Place(file=str(path), line=line))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,13 @@ class Chains:
     blocks: Shorts
     block_tokens: int
 
+    def rows(self, order: Ints) -> Chains:
+        """Return the prefixes of some requests, in the order given."""
+        sizes = np.diff(self.start)[order]
+        start = np.concatenate([[0], np.cumsum(sizes)])
+        index = np.repeat(self.start[order] - start[:-1], sizes) + np.arange(start[-1])
+        return Chains(start=start, blocks=self.blocks[index], block_tokens=self.block_tokens)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requests:
@@ -43,6 +51,7 @@ class Requests:
     successor: Shorts | None = None  # request that follows this one; -1: none
     think_s: Floats | None = None  # from the end of this request to the arrival of its successor
     chains: Chains | None = field(default=None)
+    expected: tuple[float, float] | None = None  # mean prompt and output of the law these were drawn from
 
     def __post_init__(self) -> None:
         n = len(self.arrival_s)
@@ -57,6 +66,26 @@ class Requests:
 
     def __len__(self) -> int:
         return len(self.arrival_s)
+
+    @property
+    def typical(self) -> tuple[float, float]:
+        """Mean prompt and output tokens: of the law, or of these requests where none is known; 1 of no requests."""
+        if self.expected is not None:
+            return self.expected
+        return (float(self.prompt.mean()), float(self.output.mean())) if len(self) else (1.0, 1.0)
+
+    def rows(self, chosen: Ints | slice, *, arrival_s: Floats | None = None) -> Requests:
+        """Return some requests that nobody follows, in the order given; with other arrivals where those are given."""
+
+        def column(name: str) -> Any:
+            values = getattr(self, name)
+            return None if values is None else values[chosen]
+
+        names = ("arrival_s", "prompt", "output", "group", "priority", "session", "think_s")
+        columns: dict[str, Any] = {name: column(name) for name in names}
+        columns["arrival_s"] = columns["arrival_s"] if arrival_s is None else arrival_s
+        chains = None if self.chains is None else self.chains.rows(np.arange(len(self))[chosen])
+        return replace(self, **columns, chains=chains)
 
     @property
     def given(self) -> int:

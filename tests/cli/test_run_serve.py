@@ -76,3 +76,45 @@ def test_a_state_of_another_scenario_is_refused(capsys, tmp_path):
     assert code == 2
     assert "another run" in err
     assert state.exists()
+
+
+WINDOWED = ("--set", "run.window=17")
+
+
+def test_windows_give_the_figures_of_the_whole(capsys):
+    _, whole, _ = run(capsys, "run", CHAT, *QUICK, "--json")
+    _, cut, _ = run(capsys, "run", CHAT, *QUICK, *WINDOWED, "--json")
+    whole, cut = json.loads(whole), json.loads(cut)
+    assert cut["outcomes"] == whole["outcomes"]
+    for name, value in whole["metrics"].items():
+        sketched = "_p" in name and not name.startswith("itl")
+        error = cut["quantile_error"] if sketched else 1e-11
+        assert cut["metrics"][name] == (pytest.approx(value, rel=error) if value is not None else None), name
+
+
+def test_a_row_for_each_request_is_kept_window_by_window(capsys, tmp_path):
+    import pandas as pd
+
+    code, out, _ = run(capsys, "run", CHAT, *QUICK, *WINDOWED, "--json", "--records", str(tmp_path / "rows"))
+    assert code == 0
+    files = sorted((tmp_path / "rows").iterdir())
+    rows = sum(len(pd.read_parquet(file) if file.suffix == ".parquet" else pd.read_csv(file)) for file in files)
+    assert len(files) > 2
+    assert rows == json.loads(out)["metrics"]["requests"]
+
+
+def test_a_run_in_windows_is_interrupted_and_goes_on(capsys, tmp_path):
+    state = tmp_path / "state"
+    _, whole, _ = run(capsys, "run", CHAT, *QUICK, *WINDOWED, "--json")
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(load_scenario(CHAT, (*SHORT, "run.window=17")), state)
+    code, resumed, _ = run(capsys, "run", CHAT, *QUICK, *WINDOWED, "--json", "--resume", str(state))
+    assert code == 0
+    assert resumed == whole
+
+
+def test_only_services_that_generate_are_cut_in_windows(capsys):
+    file = str(shipped("scenarios") / "serve-recommender.yaml")
+    code, _, err = run(capsys, "run", file, *WINDOWED)
+    assert code == 2
+    assert "run.window cuts the traffic" in err

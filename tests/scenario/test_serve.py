@@ -8,6 +8,7 @@ import pytest
 
 from simulator.foundation.errors import Infeasible, InputError, InvalidFile
 from simulator.foundation.shipped import shipped
+from simulator.results.serving import requests_frame
 from simulator.scenario import load_scenario
 from simulator.simulation.knee import knee_of, sweep_rates
 from simulator.simulation.serving import simulate_serving
@@ -23,7 +24,7 @@ def test_a_service_runs_to_figures_that_add_up() -> None:
     assert metrics["requests"] == sum(result.served.counts().values())
     assert metrics["ttft_p50_ms"] <= metrics["ttft_p99_ms"] <= metrics["latency_p99_ms"]
     assert metrics["goodput_per_s"] <= metrics["requests_per_s"]
-    assert len(result.requests_frame()) == metrics["requests"]
+    assert len(requests_frame(result.served)) == metrics["requests"]
     assert result.groups_frame()["requests"].sum() == metrics["requests"]
     assert "llama-3.1-8b" in result.summary
 

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from simulator.foundation.errors import InputError
-from simulator.foundation.randomness import Streams
 from simulator.workload.request_traces import read_trace
 
 AZURE = """TIMESTAMP,ContextTokens,GeneratedTokens
@@ -55,20 +54,6 @@ def test_any_csv_is_read_with_a_column_map(tmp_path: Path) -> None:
     path.write_text("ms,in,out\n0,5,6\n250,7,8\n")
     columns = {"arrival_s": "ms", "prompt": "in", "output": "out"}
     assert read_trace("csv", path, columns=columns, time_unit=1e-3).arrival_s.tolist() == [0, 0.25]
-
-
-def test_servegen_clients_are_drawn_at_their_rates_and_lengths(tmp_path: Path) -> None:
-    path = tmp_path / "s.jsonl"
-    client = {
-        "client": "c0",
-        "windows": [[0, 2.0, 1.0, "gamma", 1, 1], [600, 4.0, 1.0, "gamma", 1, 1]],
-        "lengths": {"0": {"input_tokens": {"100": 0.5, "300": 0.5}, "output_tokens": {"10": 1.0}}},
-    }
-    path.write_text(json.dumps(client) + "\n")
-    requests = read_trace("servegen", path, generator=Streams(0)["trace"])
-    assert len(requests) == pytest.approx(3600, rel=0.1)
-    assert set(requests.prompt.tolist()) == {100, 300}
-    assert requests.prompt.mean() == pytest.approx(200, rel=0.05)
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,14 @@ carries the reason. Nothing here depends on what the replicas do.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from simulator.engine.serving.stations.queue import first_come
+from simulator.engine.serving.stations.queue import Line, first_come
 from simulator.foundation.errors import InputError
 from simulator.workload.requests import Requests
 
@@ -68,21 +69,53 @@ class Passed:
 
 def pass_front(requests: Requests, front: Front, generator: np.random.Generator) -> Passed:
     """Return who gets through to the replicas, and when."""
-    n = len(requests)
-    reason = np.zeros(n, np.int8)
-    reaches = requests.arrival_s + front.rtt_s / 2 + _connecting(requests, front)
-    for name in front.intercept:
-        if name not in requests.groups or requests.group is None:
-            known = ", ".join(requests.groups) or "none"
-            raise InputError(f"no group of requests {name!r} to intercept. Known: {known}.")
-        reason[requests.group == requests.groups.index(name)] = INTERCEPTED
-    if front.rate_limit is not None:
-        _limit(reaches, reason, front.rate_limit, front.burst)
-    if front.gateway_s > 0:
-        _gateway(reaches, reason, front)
-    if front.cache_entries > 0:
-        _cache(reaches, reason, front, generator)
-    return Passed(reason=reason, reaches_s=reaches, back_s=front.rtt_s / 2)
+    return FrontLine(front, generator).let_in(requests)
+
+
+class FrontLine:
+    """The parts with what they remember, so that requests may come in windows one after another."""
+
+    def __init__(self, front: Front, generator: np.random.Generator) -> None:
+        self.front, self._generator = front, generator
+        self._bucket = [front.burst, 0.0]  # tokens, and when they were counted
+        self._gateway = Line.of(front.gateway_workers, front.gateway_room)
+        self._answers: OrderedDict[int, float] = OrderedDict()  # text -> since when it is kept
+
+    def let_in(self, requests: Requests) -> Passed:
+        """Return who gets through to the replicas, and when; requests of a later call come later."""
+        front = self.front
+        reason = np.zeros(len(requests), np.int8)
+        reaches = requests.arrival_s + front.rtt_s / 2 + _connecting(requests, front)
+        for name in front.intercept:
+            if name not in requests.groups or requests.group is None:
+                known = ", ".join(requests.groups) or "none"
+                raise InputError(f"no group of requests {name!r} to intercept. Known: {known}.")
+            reason[requests.group == requests.groups.index(name)] = INTERCEPTED
+        if front.rate_limit is not None:
+            _limit(reaches, reason, front.rate_limit, front.burst, self._bucket)
+        if front.gateway_s > 0:
+            _gateway(reaches, reason, front, self._gateway)
+        if front.cache_entries > 0:
+            _cache(reaches, reason, front, self._generator, self._answers)
+        return Passed(reason=reason, reaches_s=reaches, back_s=front.rtt_s / 2)
+
+    def state(self) -> dict[str, Any]:
+        """Return what the parts remember, as JSON can hold it."""
+        line = self._gateway
+        return {
+            "bucket": list(self._bucket),
+            "gateway": [line.free.tolist(), line.ends.tolist(), line.inside.tolist()],
+            "answers": list(self._answers.items()),
+            "generator": self._generator.bit_generator.state,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Remember what :meth:`state` returned."""
+        self._bucket = list(state["bucket"])
+        free, ends, inside = (np.array(values, np.int64) for values in state["gateway"])
+        self._gateway = Line(free=free, ends=ends, inside=inside)
+        self._answers = OrderedDict((int(text), float(since)) for text, since in state["answers"])
+        self._generator.bit_generator.state = state["generator"]
 
 
 def _connecting(requests: Requests, front: Front) -> Floats:
@@ -105,9 +138,9 @@ def _waiting(reason: npt.NDArray[np.int8], reaches: Floats) -> npt.NDArray[np.in
     return ordered
 
 
-def _limit(reaches: Floats, reason: npt.NDArray[np.int8], rate: float, burst: float) -> None:
+def _limit(reaches: Floats, reason: npt.NDArray[np.int8], rate: float, burst: float, bucket: list[float]) -> None:
     """Let through what a token bucket lets through."""
-    tokens, before = burst, 0.0
+    tokens, before = bucket
     for k in _waiting(reason, reaches).tolist():
         now = float(reaches[k])
         tokens = min(burst, tokens + (now - before) * rate)
@@ -116,22 +149,28 @@ def _limit(reaches: Floats, reason: npt.NDArray[np.int8], rate: float, burst: fl
             reason[k] = LIMITED
         else:
             tokens -= 1
+    bucket[:] = tokens, before
 
 
-def _gateway(reaches: Floats, reason: npt.NDArray[np.int8], front: Front) -> None:
+def _gateway(reaches: Floats, reason: npt.NDArray[np.int8], front: Front, line: Line) -> None:
     order = _waiting(reason, reaches)
     service = np.full(len(order), front.gateway_s)
-    visits = first_come(reaches[order], service, servers=front.gateway_workers, room=front.gateway_room)
+    visits = first_come(reaches[order], service, servers=front.gateway_workers, room=front.gateway_room, line=line)
     reaches[order] = np.where(visits.refused, reaches[order], visits.end_s)
     reason[order[visits.refused]] = FULL
 
 
-def _cache(reaches: Floats, reason: npt.NDArray[np.int8], front: Front, generator: np.random.Generator) -> None:
+def _cache(
+    reaches: Floats,
+    reason: npt.NDArray[np.int8],
+    front: Front,
+    generator: np.random.Generator,
+    kept: OrderedDict[int, float],
+) -> None:
     """Answer what was answered lately; least recently used answers go first."""
     order = _waiting(reason, reaches)
     weights = np.arange(1, max(1, front.cache_distinct) + 1) ** -front.cache_skew
     texts = np.searchsorted(np.cumsum(weights / weights.sum()), generator.random(len(order)))
-    kept: OrderedDict[int, float] = OrderedDict()
     for k, text in zip(order.tolist(), texts.tolist(), strict=True):
         now = float(reaches[k])
         since = kept.get(text)

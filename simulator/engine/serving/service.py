@@ -16,8 +16,9 @@ from simulator.engine.serving.fleet.run import FleetRun
 from simulator.engine.serving.front import CACHED, REASONS, Front, Passed, pass_front
 from simulator.engine.serving.scaling.loop import Attainment, ScaledRun, Scaling, Timeline
 from simulator.engine.serving.scaling.outside import FleetEvent
+from simulator.engine.serving.tally import Ended, Totals
 from simulator.foundation.randomness import Streams
-from simulator.workload.requests import Chains, Requests
+from simulator.workload.requests import Requests
 
 Floats = npt.NDArray[np.float64]
 T = TypeVar("T", bound=np.generic)
@@ -77,6 +78,33 @@ class Served:
         numbers = np.bincount(self.outcome, minlength=len(self.outcomes))
         return {name: int(count) for name, count in zip(self.outcomes, numbers, strict=True)}
 
+    def ended(self, limits: Limits, rows: npt.NDArray[np.bool_] | slice = slice(None)) -> Ended:
+        """Return what is counted of some requests."""
+        requests = self.requests
+        group = np.zeros(len(requests), np.int32) if requests.group is None else requests.group
+        series = {
+            "ttft": self.ttft_s, "tpot": self.tpot_s, "latency": self.latency_s, "queueing": self.queueing_s,
+        }  # fmt: skip
+        return Ended(
+            group=group[rows],
+            outcome=self.outcome[rows],
+            finished=self.finished[rows],
+            good=self.meets(limits)[rows],
+            output=requests.output[rows],
+            prompt=requests.prompt[rows],
+            reused=self.reused[rows],
+            series={name: values[rows] for name, values in series.items()},
+        )
+
+    def totals(self, limits: Limits) -> Totals:
+        """Return what all requests came to."""
+        return self.ended(limits).totals()
+
+    def by_group(self, limits: Limits) -> dict[str, Totals]:
+        """Return what the requests of each group came to."""
+        ended = self.ended(limits)
+        return {name: ended.totals(i) for i, name in enumerate(self.requests.groups or ("all",))}
+
     def meets(self, limits: Limits) -> npt.NDArray[np.bool_]:
         """Return whether each request finished inside every limit."""
         good = self.finished.copy()
@@ -119,14 +147,12 @@ def serve(
         InputError: settings that contradict each other or the requests, or a kept state of another run.
     """
     passed = pass_front(requests, service.front, Streams(seed)["front"])
-    inside = np.flatnonzero(passed.reason == 0)
-    order = inside[np.argsort(passed.reaches_s[inside], kind="stable")]
-    run = FleetRun(_chosen(requests, order, passed), service.pools, _rules(service), seed=seed)
-    horizon = float(np.max(passed.reaches_s, initial=0.0, where=np.isfinite(passed.reaches_s)))
-    scaled = ScaledRun(run, _scaling(service), service.events, horizon_s=horizon)
-    attainment = Attainment(met=lambda run, ended: _attainment(run, ended, service.limits))
+    order = order_inside(passed)
+    run = FleetRun(chosen(requests, order, passed), service.pools, rules_of(service), seed=seed)
+    scaled = ScaledRun(run, scaling_of(service), service.events, horizon_s=last_reach(passed))
+    attainment = attainment_of(service)
     timeline = scaled.play(attainment, progress, None if kept is None else _keep(scaled, attainment, kept))
-    return _seen_by_client(requests, service, passed, order, run, timeline)
+    return seen_by_client(requests, service, passed, order, run, timeline)
 
 
 def _keep(scaled: ScaledRun, attainment: Attainment, kept: Kept) -> Callable[[ScaledRun], None]:
@@ -141,15 +167,34 @@ def _keep(scaled: ScaledRun, attainment: Attainment, kept: Kept) -> Callable[[Sc
     return after_look
 
 
-def _rules(service: Service) -> Rules:
+def order_inside(passed: Passed) -> npt.NDArray[np.int64]:
+    """Return the requests that get through to the replicas, in the order in which they do."""
+    inside = np.flatnonzero(passed.reason == 0)
+    order: npt.NDArray[np.int64] = inside[np.argsort(passed.reaches_s[inside], kind="stable")]
+    return order
+
+
+def last_reach(passed: Passed) -> float:
+    """Return when the last request with an arrival of its own reaches the router, in seconds."""
+    return float(np.max(passed.reaches_s, initial=0.0, where=np.isfinite(passed.reaches_s)))
+
+
+def rules_of(service: Service) -> Rules:
+    """Return the rules of a service's fleet."""
     changes = service.scaling.policy != "fixed" or bool(service.events)
     return replace(service.rules, elastic=service.rules.elastic or changes)
 
 
-def _scaling(service: Service) -> Scaling:
+def scaling_of(service: Service) -> Scaling:
+    """Return the autoscaler, which looks as often as the time series where it decides nothing."""
     if service.scaling.policy == "fixed":
         return replace(service.scaling, look_every_s=service.look_every_s)
     return service.scaling
+
+
+def attainment_of(service: Service) -> Attainment:
+    """Return what tells an autoscaler the share of requests inside the service's limits."""
+    return Attainment(met=lambda run, ended: _attainment(run, ended, service.limits))
 
 
 def _attainment(run: FleetRun, ended: npt.NDArray[np.int64], limits: Limits) -> float:
@@ -162,7 +207,7 @@ def _attainment(run: FleetRun, ended: npt.NDArray[np.int64], limits: Limits) -> 
     return float(good.mean())
 
 
-def _chosen(requests: Requests, order: npt.NDArray[np.int64], passed: Passed) -> Requests:
+def chosen(requests: Requests, order: npt.NDArray[np.int64], passed: Passed) -> Requests:
     """Return the requests that reach the router, in the order in which they do."""
 
     def picked(column: npt.NDArray[T] | None) -> npt.NDArray[T] | None:
@@ -183,18 +228,11 @@ def _chosen(requests: Requests, order: npt.NDArray[np.int64], passed: Passed) ->
         session=picked(requests.session),
         successor=successor,
         think_s=picked(requests.think_s),
-        chains=None if requests.chains is None else _reordered(requests.chains, order),
+        chains=None if requests.chains is None else requests.chains.rows(order),
     )
 
 
-def _reordered(chains: Chains, order: npt.NDArray[np.int64]) -> Chains:
-    sizes = np.diff(chains.start)[order]
-    start = np.concatenate([[0], np.cumsum(sizes)])
-    index = np.repeat(chains.start[order] - start[:-1], sizes) + np.arange(start[-1])
-    return Chains(start=start, blocks=chains.blocks[index], block_tokens=chains.block_tokens)
-
-
-def _seen_by_client(
+def seen_by_client(
     requests: Requests,
     service: Service,
     passed: Passed,
@@ -202,6 +240,7 @@ def _seen_by_client(
     run: FleetRun,
     timeline: Timeline,
 ) -> Served:
+    """Return the columns of all requests as their clients see them, from a run that has ended or stands."""
     result = run.result()
     n = len(requests)
     names = (*OUTCOMES, *REASONS[1:])

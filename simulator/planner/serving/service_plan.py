@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from simulator.engine.serving.service import Served
 from simulator.foundation.errors import Infeasible, InputError
 from simulator.foundation.units import KILO
 from simulator.planner.machines import UNITS
@@ -190,6 +191,7 @@ def _binding(trials: Trials, best: Trial) -> str:
 def misses(trial: Trial) -> Iterator[tuple[str, float]]:
     """Yield the share of requests of the first draw that miss each limit."""
     served, limits = trial.result.served, trial.result.limits
+    assert isinstance(served, Served), "a search holds every request of its draws"
     for name, values, limit in (
         ("TTFT", served.ttft_s, limits.ttft_s),
         ("TPOT", served.tpot_s, limits.tpot_s),

@@ -82,6 +82,11 @@ def _check(requests: Requests, pools: Sequence[Replicas], rules: Rules) -> None:
         raise InputError(f"priorities must be 0 to {at.MAX_CLASSES - 1}; 0 is served first.")
     if rules.router == "session" and requests.session is None:
         raise InputError("the session router needs requests that name a session; choose another router.")
+    within_the_clock(requests)
+
+
+def within_the_clock(requests: Requests) -> None:
+    """Raise :class:`InputError` for arrivals that the clock cannot tell."""
     given = requests.arrival_s[: requests.given]
     if len(given) and given[-1] * TICKS_PER_SECOND > MAX_TICKS // 2:
         raise InputError(f"the last arrival at {given[-1]:g} s is beyond 53 days; split the run into epochs.")
@@ -149,6 +154,12 @@ def _engines(pools: Sequence[Replicas]) -> tuple[at.Ints, at.Ints]:
 
 
 def _requests(requests: Requests, rules: Rules, *, lean: bool, injects: bool) -> dict[str, Any]:
+    times, facts = request_rows(requests, rules, lean=lean)
+    return {"later": np.zeros((2, len(facts) if injects else 0), np.int64), "times": times, "facts": facts}
+
+
+def request_rows(requests: Requests, rules: Rules, *, lean: bool) -> tuple[at.Ints, at.Shorts]:
+    """Return the rows of instants and of integers of requests that have not arrived yet."""
     n, given = len(requests), requests.given
     times = np.full((n, at.LEAN_TIMES if lean else at.TIME_COLUMNS), -1, np.int64)
     times[:, at.ARRIVAL] = at.NEVER
@@ -165,7 +176,7 @@ def _requests(requests: Requests, rules: Rules, *, lean: bool, injects: bool) ->
         facts[:, at.SUCCESSOR] = at.NOBODY if requests.successor is None else requests.successor
         facts[:, at.AFFINITY] = 0 if requests.session is None else requests.session
         facts[:, at.PRIORITY] = 0 if requests.priority is None else requests.priority
-    return {"later": np.zeros((2, n if injects else 0), np.int64), "times": times, "facts": facts}
+    return times, facts
 
 
 def _prefixes(requests: Requests, pools: Sequence[Replicas], count: int) -> dict[str, Any]:

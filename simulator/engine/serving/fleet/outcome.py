@@ -83,13 +83,17 @@ class FleetOutcome:
         return done
 
     @property
+    def bounds_s(self) -> tuple[float, float]:
+        """First arrival and last end, in seconds; infinities of the wrong sign where there is none."""
+        arrivals, ends = self.arrival_s, self._instant(at.FINISH)
+        first = np.min(arrivals, initial=np.inf, where=np.isfinite(arrivals))
+        return float(first), float(np.max(ends, initial=-np.inf, where=np.isfinite(ends)))
+
+    @property
     def span_s(self) -> float:
         """First arrival to the last end, in seconds; 0 if nothing ended."""
-        ends = self._instant(at.FINISH)
-        reached = np.isfinite(ends)
-        if not reached.any():
-            return 0.0
-        return float(ends[reached].max() - self.arrival_s[np.isfinite(self.arrival_s)].min())
+        first, last = self.bounds_s
+        return last - first if np.isfinite(last) else 0.0
 
     def counts(self) -> dict[str, int]:
         """Return requests by outcome; with those still pending they add up to all."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from zipfile import BadZipFile
 
 import numpy as np
+import numpy.typing as npt
 
 from simulator.engine.clock import TICKS_PER_SECOND, to_ticks
 from simulator.engine.serving.compiled import COMPILED, interpreted
@@ -19,6 +20,7 @@ from simulator.engine.serving.fleet.heaps import arrive_later, schedule
 from simulator.engine.serving.fleet.life import context_of, leave_running, lose
 from simulator.engine.serving.fleet.memory import give_memory
 from simulator.engine.serving.fleet.outcome import FleetOutcome
+from simulator.engine.serving.fleet.renewal import RESIZED, renewed
 from simulator.foundation.errors import InputError
 from simulator.workload.requests import Requests
 
@@ -46,6 +48,8 @@ class FleetRun:
         compiled: bool | None = None,
     ) -> None:
         self.pools, self.rules = tuple(pools), rules
+        self.retired = 0  # settled requests that further ones took the place of
+        self.more_to_come = False  # whether further requests will take the place of settled ones
         self.fleet = build_fleet(requests, pools, rules, seed=seed)
         use = len(requests) > WORTH_COMPILING if compiled is None else compiled
         self._advance = advance if use else _advance_interpreted
@@ -63,7 +67,16 @@ class FleetRun:
     @property
     def done(self) -> bool:
         """Whether no request is left to settle."""
-        return self.settled == len(self.fleet.times)
+        return not self.more_to_come and self.settled == self.retired + len(self.fleet.times)
+
+    def renew(self, further: Requests) -> npt.NDArray[np.int64]:
+        """Let further requests take the place of the settled ones; return the rows that stay, in order.
+
+        Afterwards the rows are those that stay, then the further ones; these arrive later than any request before them.
+        """
+        self.fleet, kept = renewed(self.fleet, further, self.rules)
+        self.retired = self.settled - int((self.fleet.facts[:, at.OUTCOME] != at.PENDING).sum())
+        return kept
 
     def result(self) -> FleetOutcome:
         """Return what the run shows so far."""
@@ -162,16 +175,23 @@ class FleetRun:
             f.open_[pool, : len(names)] = names
             f.world[at.OPEN_COUNT + pool] = len(names)
 
-    def save(self, path: str | Path, *, beside: str = "") -> None:
-        """Write the whole state, whole or not at all, with a text of the caller's; :meth:`load` goes on from it."""
+    def save(
+        self, path: str | Path, *, beside: str = "", further: Mapping[str, npt.NDArray[Any]] | None = None
+    ) -> None:
+        """Write the whole state, whole or not at all, with a text and arrays of the caller's; see :meth:`load`."""
         path = Path(path)
         part = path.with_name(f".{path.name}.part")
+        arrays: dict[str, Any] = {"_beside": np.frombuffer(beside.encode(), np.uint8),
+               "_counts": np.array([self.retired, self.more_to_come], np.int64)}  # fmt: skip
+        arrays |= {f"_further_{name}": values for name, values in (further or {}).items()} | self.fleet._asdict()
         with part.open("wb") as stream:
-            np.savez(stream, _beside=np.frombuffer(beside.encode(), np.uint8), **self.fleet._asdict())
+            np.savez(stream, **arrays)
         part.replace(path)
 
-    def load(self, path: str | Path, *, accept: Callable[[str], bool] = lambda beside: True) -> str:
-        """Replace the state by a saved one of the same run, bit for bit, and return the caller's text.
+    def load(
+        self, path: str | Path, *, accept: Callable[[str], bool] = lambda beside: True
+    ) -> tuple[str, dict[str, npt.NDArray[Any]]]:
+        """Replace the state by a saved one of the same run, bit for bit; return the caller's text and arrays.
 
         Args:
             path: the file that :meth:`save` wrote.
@@ -180,20 +200,30 @@ class FleetRun:
         Raises:
             InputError: the file is not a saved run, one of another shape, or not accepted.
         """
-        other = InputError(f"{path}: this is the saved state of another run; start anew without it.")
         try:
             with np.load(path, allow_pickle=False) as saved:
                 beside = bytes(saved["_beside"]).decode()
-                mine = self.fleet._asdict()
-                if not accept(beside) or any(
-                    name not in saved or saved[name].shape != mine[name].shape for name in mine
-                ):
-                    raise other
-                for name, values in mine.items():
-                    values[...] = saved[name]
+                found = {name: saved[name] for name in self.fleet._fields if name in saved}
+                if not accept(beside) or not self._alike(found):
+                    raise InputError(f"{path}: this is the saved state of another run; start anew without it.")
+                further = {name.removeprefix("_further_"): saved[name] for name in saved if "_further_" in name}
+                retired, more = saved["_counts"].tolist()
         except (OSError, ValueError, KeyError, EOFError, BadZipFile):
             raise InputError(f"{path}: no saved state can be read; start anew without it.") from None
-        return beside
+        self.fleet = at.Fleet(**found)
+        self.retired, self.more_to_come = retired, bool(more)
+        return beside, further
+
+    def _alike(self, found: Mapping[str, npt.NDArray[Any]]) -> bool:
+        """Whether arrays are those of a fleet like this one; rows of requests may be more or fewer."""
+        for name, mine in self.fleet._asdict().items():
+            other = found.get(name)
+            if other is None or other.dtype != mine.dtype or other.ndim != mine.ndim:
+                return False
+            free = RESIZED.get(name)
+            if any(a != b for axis, (a, b) in enumerate(zip(other.shape, mine.shape, strict=True)) if axis != free):
+                return False
+        return True
 
 
 __all__ = ["FleetRun", "Replicas", "Rules"]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from simulator.engine.serving.fleet import layout as at
 from simulator.engine.serving.fleet.run import FleetRun
@@ -89,6 +90,7 @@ class ScaledRun:
         attainment: Attainment,
         progress: Callable[[int], None] | None = None,
         after_look: Callable[[ScaledRun], None] | None = None,
+        before: Callable[[float], None] | None = None,
     ) -> Timeline:
         """Run to the end of the load, from wherever the run stands.
 
@@ -96,10 +98,13 @@ class ScaledRun:
             attainment: tells the share of requests that lately met their limits.
             progress: is told how many requests are settled.
             after_look: is shown the run at every look, where it may be saved.
+            before: is told the instant to which the run goes next, so that it may bring the requests until then.
         """
         while not (self.run.done or (self.now_s > self.horizon_s and self._stuck())):
-            before, self.now_s = self.now_s, self._next()
-            self.timeline.replica_seconds += len(self._paid) * (self.now_s - before)
+            last, self.now_s = self.now_s, self._next()
+            self.timeline.replica_seconds += len(self._paid) * (self.now_s - last)
+            if before is not None:
+                before(self.now_s)
             self.run.advance(self.now_s, progress=progress)
             self._become_ready(self.now_s)
             self._outside(self.now_s)
@@ -115,10 +120,23 @@ class ScaledRun:
                    min(self._gone_until.values(), default=np.inf))  # fmt: skip
         return max(soon, self.now_s + 1e-3)
 
-    def save(self, path: Path, attainment: Attainment, key: str) -> None:
-        """Write the whole state; ``key`` names the question, so that no other run takes it for its own."""
+    def save(
+        self,
+        path: Path,
+        attainment: Attainment,
+        key: str,
+        *,
+        beside: Mapping[str, Any] | None = None,
+        further: Mapping[str, npt.NDArray[Any]] | None = None,
+    ) -> None:
+        """Write the whole state; ``key`` names the question, so that no other run takes it for its own.
+
+        ``beside`` (as JSON holds it) and ``further`` arrays are the caller's; :meth:`load` returns them.
+        """
         state: dict[str, Any] = {
             "key": key,
+            "beside": beside,
+            "horizon_s": self.horizon_s,
             "now_s": self.now_s,
             "ended_until": attainment.until,
             "ready_at": sorted(self._ready_at.items()),
@@ -130,15 +148,17 @@ class ScaledRun:
             "memory": {name: list(value) if isinstance(value, deque) else value
                        for name, value in asdict(self._memory).items()},
         }  # fmt: skip
-        self.run.save(path, beside=json.dumps(state))
+        self.run.save(path, beside=json.dumps(state), further=further)
 
-    def load(self, path: Path, attainment: Attainment, key: str) -> None:
-        """Go on from a saved state, to the same end bit for bit.
+    def load(self, path: Path, attainment: Attainment, key: str) -> tuple[Any, dict[str, npt.NDArray[Any]]]:
+        """Go on from a saved state, to the same end bit for bit; return what the caller had put beside it.
 
         Raises:
             InputError: no state can be read, or it belongs to another question.
         """
-        state = json.loads(self.run.load(path, accept=lambda beside: bool(json.loads(beside)["key"] == key)))
+        text, further = self.run.load(path, accept=lambda beside: bool(json.loads(beside)["key"] == key))
+        state = json.loads(text)
+        self.horizon_s = state["horizon_s"]
         self.now_s, attainment.until = state["now_s"], state["ended_until"]
         self._ready_at = {int(r): float(at_s) for r, at_s in state["ready_at"]}
         self._gone_until = {int(r): float(at_s) for r, at_s in state["gone_until"]}
@@ -152,6 +172,7 @@ class ScaledRun:
             panic_until=kept["panic_until"],
             panic_peak=kept["panic_peak"],
         )
+        return state["beside"], further
 
     def _stuck(self) -> bool:
         """Whether requests are held and nothing will ever serve them."""

@@ -42,10 +42,27 @@ class Visits:
         return np.isfinite(self.end_s)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """What a station remembers between customers, in ticks."""
+
+    free: Ints  # heap: when each server is free
+    ends: Ints  # heap: when the customers inside leave; only where room is bounded
+    inside: Ints  # how many those are
+
+    @classmethod
+    def of(cls, servers: int, room: int | None) -> Line:
+        """Return an empty station."""
+        ends = np.zeros(1 if room is None else room + 1, np.int64)
+        return cls(free=np.zeros(servers, np.int64), ends=ends, inside=np.zeros(1, np.int64))
+
+
 @jit
-def _first_come(arrival: Ints, service: Ints, free: Ints, ends: Ints, room: int, patience: int, start: Ints) -> None:
-    """Fill ``start``: an instant, -1 for refused, -2 for gave up; ``free`` and ``ends`` are heaps to work in."""
-    inside = 0
+def _first_come(
+    arrival: Ints, service: Ints, free: Ints, ends: Ints, within: Ints, room: int, patience: int, start: Ints
+) -> None:
+    """Fill ``start``: an instant, -1 for refused, -2 for gave up; ``free``, ``ends``, ``within`` are a line's."""
+    inside = within[0]
     servers = len(free)
     for k in range(len(arrival)):
         now = arrival[k]
@@ -65,6 +82,7 @@ def _first_come(arrival: Ints, service: Ints, free: Ints, ends: Ints, room: int,
         push(free, servers - 1, begin + service[k])
         if room < NEVER:
             inside = push(ends, inside, begin + service[k])
+    within[0] = inside
 
 
 def first_come(
@@ -74,6 +92,7 @@ def first_come(
     servers: int = 1,
     room: int | None = None,
     patience_s: float | None = None,
+    line: Line | None = None,
 ) -> Visits:
     """Serve customers in order of arrival; each goes to the server that is free first.
 
@@ -83,14 +102,16 @@ def first_come(
         servers: equal ones.
         room: places, served ones included; None: no limit. Who finds none is refused.
         patience_s: longest wait before giving up; None: no limit.
+        line: what earlier customers left, changed in place; None: the station is empty.
     """
     if servers < 1 or (room is not None and room < servers):
         raise InputError(f"{servers} servers and room for {room} customers: at least one server, and room for each.")
     arrival, service = ticks_of(arrival_s), ticks_of(service_s)
     start = np.empty(len(arrival), np.int64)
     limit = NEVER if patience_s is None else round(patience_s * TICKS_PER_SECOND)
-    ends = np.zeros(1 if room is None else room + 1, np.int64)
-    _first_come(arrival, service, np.zeros(servers, np.int64), ends, NEVER if room is None else room, limit, start)
+    line = Line.of(servers, room) if line is None else line
+    places = NEVER if room is None else room
+    _first_come(arrival, service, line.free, line.ends, line.inside, places, limit, start)
     return visits_of(arrival, start, service)
 
 
