@@ -51,6 +51,7 @@ class Machine:
     units: int | None  # compute units that share the tiles of a product
     efficiency: Efficiency
     precision: Precision
+    vector: float = 0.0  # FLOP/s of the vector units, in fp32; 0: not known
     offload: Offload | None = None  # what a job keeps outside the device
     fed: float = 0.0  # FLOP/s of vector units that loads can feed, one operand a multiply-add (0: not known)
 
@@ -69,6 +70,7 @@ class Machine:
             efficiency=efficiency or efficiency_of(device),
             precision=precision,
             fed=_fed(device),
+            vector=device.vector_fp32 or device.peak.get("fp32", 0.0),
         )
 
     @property

@@ -13,7 +13,7 @@ from simulator.topology.tiers import Tier
 def at_speed(machine: Machine, *, arithmetic: float = 1.0, memory: float = 1.0) -> Machine:
     """Return the machine with its peaks and its memory bandwidth times a factor."""
     return replace(machine, peak=machine.peak * arithmetic, peak16=machine.peak16 * arithmetic,
-                   bandwidth=machine.bandwidth * memory)  # fmt: skip
+                   vector=machine.vector * arithmetic, bandwidth=machine.bandwidth * memory)  # fmt: skip
 
 
 def with_bandwidth(tiers: Sequence[Tier], factors: Mapping[str, float]) -> tuple[Tier, ...]:

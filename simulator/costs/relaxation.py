@@ -9,11 +9,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from simulator.costs.memory import account
+from simulator.costs.programs import memory_of
+from simulator.mapping.lowering import lower_job
 from simulator.mapping.plan import Plan, PlanTable
-from simulator.mapping.program import lower
 from simulator.profiles.framework import Framework
 from simulator.topology.tiers import Tier
+from simulator.workload.jobs.samples import Job, SampleJob
 from simulator.workload.jobs.training import TrainingJob
 from simulator.workload.transformer_blocks import total_layers
 
@@ -44,7 +45,7 @@ class _Saver:
 
 
 def smallest_relaxation(
-    job: TrainingJob, plan: Plan, framework: Framework, tiers: Sequence[Tier], limit: float
+    job: Job, plan: Plan, framework: Framework, tiers: Sequence[Tier], limit: float
 ) -> Relaxation | None:
     """Return the plan of the same ranks and batch that fits ``limit`` bytes with the fewest, cheapest changes.
 
@@ -57,7 +58,7 @@ def smallest_relaxation(
         plans = [replace(plan, **{key: value for saver in found for key, value in saver.keys}) for found in tried]
         if not plans:
             continue
-        needed = account(lower(job, PlanTable.of(plans), tiers), framework).total
+        needed = memory_of(lower_job(job, PlanTable.of(plans), tiers), framework).total
         fitting = np.flatnonzero(needed <= limit)
         if fitting.size:
             first = int(fitting[0])
@@ -71,8 +72,10 @@ def _disjoint(savers: Sequence[_Saver]) -> bool:
     return len(keys) == len(set(keys))
 
 
-def _savers(job: TrainingJob, plan: Plan) -> list[_Saver]:
+def _savers(job: Job, plan: Plan) -> list[_Saver]:
     """Return the changes that this plan allows, cheapest first."""
+    if isinstance(job, SampleJob):  # held whole by each rank: only fewer samples at a time are left
+        return _smaller_micro_batches(plan)
     found = []
     if plan.tp > 1 and not plan.sequence_parallel:
         found.append(_Saver(text="sequence_parallel: true", keys=(("sequence_parallel", True),)))

@@ -9,7 +9,7 @@ ones are dealt out over the ranks, which send each other what was looked up.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from itertools import accumulate
 from typing import Any, Final
 
@@ -22,103 +22,36 @@ from simulator.costs.passes import Network as Fabric
 from simulator.costs.passes import Work
 from simulator.costs.step import HIDEABLE, StepTimes, recomputed_share
 from simulator.foundation.errors import InputError
-from simulator.foundation.units import GIGA
 from simulator.mapping.balance import balanced_stages
 from simulator.mapping.placement import Group
-from simulator.mapping.plan import RECOMPUTE, SPLIT_BACKWARD, PlanTable
+from simulator.mapping.plan import RECOMPUTE, PlanTable
+from simulator.mapping.samples import SampleProgram
 from simulator.profiles.framework import Framework
-from simulator.workload.models.networks.network import Network
-from simulator.workload.optimizers import Optimizer, update_bytes_per_parameter
+from simulator.workload.jobs.samples import SampleJob
+from simulator.workload.optimizers import update_bytes_per_parameter
 
 Floats = NDArray[np.float64]
 
-#: bytes of embedding tables up to which they are copied to every rank
-COPIED_TABLES: Final = 1.0 * GIGA
 #: launches of an eager update per tensor of parameters: decay, momentum, step
 UPDATE_KERNELS: Final = 3
 #: bytes per row element that a sparse update moves: gradient written and read, weight read and written, in fp32
 SPARSE_UPDATE: Final = 16.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SampleJob:
-    """A network to be trained, and with which update rule."""
-
-    network: Network
-    optimizer: Optimizer
-
-    @property
-    def tables(self) -> float:
-        """Learned numbers in embedding tables."""
-        return float(sum(table.parameters for table in self.network.tables))
-
-    @property
-    def looked_up(self) -> float:
-        """Elements that one sample reads from the tables."""
-        return sum(table.lookups * table.width for table in self.network.tables)
-
-    @property
-    def pooled(self) -> float:
-        """Elements that the tables hand on per sample: rows of one table are summed."""
-        return float(sum(table.width for table in self.network.tables))
-
-    @property
-    def copies_tables(self) -> bool:
-        """Whether every rank holds all tables."""
-        return self.tables * 4.0 <= COPIED_TABLES
-
-    @property
-    def held(self) -> float:
-        """Learned numbers that every rank holds."""
-        return self.network.parameters - (0.0 if self.copies_tables else self.tables)
-
-
-def price_samples(
-    job: SampleJob,
-    plans: PlanTable,
-    group: Group,
-    machine: Machine,
-    framework: Framework,
-    fabric: Fabric,
-    *,
-    vector: float,
-    pipeline: Group | None = None,
-) -> StepTimes:
+def price_samples(program: SampleProgram, machine: Machine, framework: Framework, fabric: Fabric) -> StepTimes:
     """Return the durations of the parts of a step under every plan.
 
-    Stages hold the layers that a plan names (``layers_per_stage``), else a cut that balances their seconds.
-
-    Args:
-        group: the data-parallel ranks of each plan.
-        vector: FLOP/s of the device's vector units (0: none known).
-        pipeline: the ranks of one pipeline of each plan; needed where there are several stages.
-
-    Raises:
-        InputError: a plan cuts the network inside its layers, or into more stages than it has layers.
+    Stages hold the layers that a plan names (``layers_per_stage``), else a cut that balances their seconds; raises
+    :class:`InputError` if the named ones are not all layers.
     """
-    _check(job, plans)
-    around = machine, framework, fabric, vector
+    job, plans, around = program.job, program.table, (machine, framework, fabric)
     if not (plans.pp > 1).any():
-        return _price_stage(job, plans, group, *around)
-    assert pipeline is not None
+        return _price_stage(job, plans, program.replicas, *around)
     rows = [
-        _price_pipeline(job, plans.take(row), group.take(row), pipeline.take(row), *around)
+        _price_pipeline(job, plans.take(row), program.replicas.take(row), program.pipeline.take(row), *around)
         for row in (slice(index, index + 1) for index in range(len(plans)))
     ]
     return _stacked(rows)
-
-
-def _check(job: SampleJob, plans: PlanTable) -> None:
-    name = job.network.name
-    if (plans.tp * plans.cp > 1).any():
-        raise InputError(f"network {name!r} is cut by its batch and into stages only; set tp and cp to 1.")
-    cut = plans.pp > 1
-    if (cut & ((plans.vpp > 1) | (plans.schedule >= SPLIT_BACKWARD))).any():
-        raise InputError(
-            f"the stages of network {name!r} work by the schedules gpipe and 1f1b, without virtual stages."
-        )
-    if cut.any() and job.network.tables:
-        raise InputError(f"network {name!r} has embedding tables, which no stage of a pipeline holds; set pp to 1.")
 
 
 def _price_stage(
@@ -128,14 +61,13 @@ def _price_stage(
     machine: Machine,
     framework: Framework,
     fabric: Fabric,
-    vector: float,
     *,
     whole: bool = True,
 ) -> StepTimes:
     """Return the durations of all layers of ``job`` on one rank; ``whole``: they begin with the samples."""
     samples = plans.micro_batch.astype(float)
     table, dispatch = LayerTable.of(job.network, whole=whole), framework.dispatch
-    ahead, back = layer_passes(table, samples, machine, framework, vector)
+    ahead, back = layer_passes(table, samples, machine, framework, machine.vector)
     ahead, back = _lookups(job, samples, plans, group, machine, fabric, (ahead, back))
     again = (plans.recompute == RECOMPUTE.index("full")) * recomputed_share(framework, plans.micro_batches)
     forward, forward_waits = ahead.busy(machine, framework)
@@ -144,7 +76,7 @@ def _price_stage(
     decided = samples * table.decisions * dispatch.kernel_s * dispatch.kernels
     repeated = again * forward
     forward, backward = forward + decided + host / 3, backward + host * 2 / 3
-    shown, hidden = _gradients(job, samples, plans, group, backward, framework, fabric)
+    shown, hidden = _gradients(job, plans, group, backward, framework, fabric)
     none = np.zeros(len(plans))
     both = ahead.add(back).add(ahead, again)
     return StepTimes(
@@ -167,20 +99,19 @@ def _price_pipeline(
     machine: Machine,
     framework: Framework,
     fabric: Fabric,
-    vector: float,
 ) -> StepTimes:
     """Return the durations of one plan's stages; what ends a step takes as long as on the stage where it is longest."""
     stages, samples = int(plan.pp[0]), float(plan.micro_batch[0])
     held = [int(layers) for layers in plan.layers_per_stage[0] if layers]
     if not held:
-        held = list(balanced_stages(layer_seconds(job.network, samples, machine, framework, vector), stages))
+        held = list(balanced_stages(layer_seconds(job.network, samples, machine, framework, machine.vector), stages))
     if sum(held) != len(job.network.layers):
         raise InputError(f"network {job.network.name!r} has {len(job.network.layers)} layers; layers_per_stage={held} "
                          f"names {sum(held)}.")  # fmt: skip
     ends = list(accumulate(held))
     parts = [job.network.part(end - count, end) for end, count in zip(ends, held, strict=True)]
     jobs = [replace(job, network=part) for part in parts]
-    priced = [_price_stage(one, plan, group, machine, framework, fabric, vector, whole=index == 0)
+    priced = [_price_stage(one, plan, group, machine, framework, fabric, whole=index == 0)
               for index, one in enumerate(jobs)]  # fmt: skip
     slowest = max(priced, key=lambda one: float(one.forward[0, 0] + one.backward[0, 0]))
     sent = max((part.entering for part in parts[1:]), default=0.0) * samples * machine.precision.activation_bytes
@@ -240,24 +171,22 @@ def _lookups(
     return ahead.plus(exchanged=seconds, kernels=1), back.plus(exchanged=seconds, kernels=1)
 
 
-def _gradients(
-    job: SampleJob,
-    samples: Floats,
-    plans: PlanTable,
-    group: Group,
-    backward: Floats,
-    framework: Framework,
-    fabric: Fabric,
-) -> tuple[Floats, Floats]:
-    """Return shown and hidden seconds of exchanging the gradients, once per step, with the last micro-batch.
+def exchanged_elements(job: SampleJob, plans: PlanTable) -> Floats:
+    """Return how many gradients of a step are exchanged over the replicas, as an all-reduce counts them, per plan.
 
     A copied table has gradients in the rows that the batch looked up. They are gathered, (n - 1) r bytes to each rank,
     where that is less than to reduce the whole table, 2 (n - 1) / n of it.
     """
     dense = job.network.parameters - job.tables
-    rows = samples * plans.micro_batches * job.looked_up * plans.dp / 2
-    tables = np.minimum(job.tables, rows) if job.copies_tables else np.zeros(len(plans))
-    size = (dense + tables) * framework.gradient_bytes
+    rows = plans.micro_batch.astype(float) * plans.micro_batches * job.looked_up * plans.dp / 2
+    return dense + (np.minimum(job.tables, rows) if job.copies_tables else np.zeros(len(plans)))
+
+
+def _gradients(
+    job: SampleJob, plans: PlanTable, group: Group, backward: Floats, framework: Framework, fabric: Fabric
+) -> tuple[Floats, Floats]:
+    """Return shown and hidden seconds of exchanging the gradients, once per step, with the last micro-batch."""
+    size = exchanged_elements(job, plans) * framework.gradient_bytes
     seconds = np.where(plans.dp > 1, fabric.time("all_reduce", size, group), 0.0)
     if not framework.overlaps_gradients:
         return seconds, np.zeros_like(seconds)

@@ -10,8 +10,8 @@ from simulator.costs.compute import Machine
 from simulator.costs.conditions import at_speed, with_bandwidth
 from simulator.costs.estimate import estimate
 from simulator.costs.network import AnalyticNetwork
-from simulator.costs.step import price
-from simulator.mapping.program import Program
+from simulator.costs.programs import times_of
+from simulator.mapping.lowering import AnyProgram
 from simulator.profiles.framework import Framework
 from simulator.topology.tiers import Tier
 
@@ -19,7 +19,7 @@ MORE: Final = 1.1  # how much faster a resource is made
 
 
 def step_gains(
-    program: Program, machine: Machine, framework: Framework, tiers: Sequence[Tier], *, scaleup: int, nodes: float
+    program: AnyProgram, machine: Machine, framework: Framework, tiers: Sequence[Tier], *, scaleup: int, nodes: float
 ) -> dict[str, float]:
     """Return the share of the step time that ten per cent more of each resource saves, for a program of one plan.
 
@@ -35,7 +35,7 @@ def step_gains(
     assert len(program.table) == 1, "gains are those of one plan"
 
     def step(machine: Machine, framework: Framework, tiers: Sequence[Tier]) -> float:
-        times = price(program, machine, framework, AnalyticNetwork.of(tiers))
+        times = times_of(program, machine, framework, AnalyticNetwork.of(tiers))
         return float(estimate(times, program.table, nodes=nodes).step[0])
 
     now = step(machine, framework, tiers)

@@ -32,7 +32,7 @@ class Group:
         alone = tuple(np.ones_like(self.size) for _ in self.members[:-1])
         return Group(members=(*alone, self.size))
 
-    def take(self, rows: slice) -> Group:
+    def take(self, rows: Ints | slice) -> Group:
         """Return the groups of the chosen plans."""
         return Group(members=tuple(members[rows] for members in self.members))
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from simulator.foundation.registry import Registry
 from simulator.mapping.plan import RECOMPUTE, SCHEDULES, PlanTable
 from simulator.mapping.stages import stage_layers
-from simulator.workload.jobs.training import TrainingJob
+from simulator.workload.jobs.samples import Job, SampleJob
 from simulator.workload.transformer_blocks import total_layers
 
 Ints = NDArray[np.int64]
@@ -34,7 +34,7 @@ class Bounds:
         pipelined_sharding: whether gradients and weights may be sharded over the replicas of a pipeline.
     """
 
-    job: TrainingJob
+    job: Job
     scaleup: int
     fused: bool = False
     pipelined_sharding: bool = True
@@ -53,7 +53,8 @@ on_options: Final[Registry[Constraint]] = Registry("constraint on options")
 
 #: the order in which constraints are asked; a plan counts as rejected by the first that it breaks
 ORDER: Final = (
-    "heads", "topology", "layers", "batch", "sequence", "experts", "redundant", "schedule", "sharding", "memory",
+    "whole", "heads", "topology", "layers", "batch", "sequence", "experts", "redundant", "schedule", "sharding",
+    "memory",
 )  # fmt: skip
 
 REASONS: Final[dict[str, str]] = {"memory": "needs more memory than a device has"}
@@ -71,9 +72,18 @@ def _rule(registry: Registry[Constraint], name: str, reason: str) -> Callable[[R
     return add
 
 
+@_rule(on_geometry, "whole", "a network on samples is cut by its batch and into stages alone")
+def _whole(table: PlanTable, bounds: Bounds) -> Marks:
+    if not isinstance(bounds.job, SampleJob):
+        return np.ones(len(table), dtype=bool)
+    return table.tp * table.cp * table.ep * table.vpp == 1
+
+
 @_rule(on_geometry, "heads", "tp does not divide heads, key-value heads and feed-forward width")
 def _heads(table: PlanTable, bounds: Bounds) -> Marks:
     """Key-value heads may also be fewer than the TP ranks, which then hold copies."""
+    if isinstance(bounds.job, SampleJob):
+        return table.tp == 1
     model = bounds.job.model
     shared = (model.kv_heads % table.tp == 0) | (table.tp % model.kv_heads == 0)
     return (model.heads % table.tp == 0) & shared & (model.ffn % table.tp == 0)
@@ -87,6 +97,8 @@ def _topology(table: PlanTable, bounds: Bounds) -> Marks:
 @_rule(on_geometry, "layers", "the layers do not fill pp*vpp chunks")
 def _layers(table: PlanTable, bounds: Bounds) -> Marks:
     """Inner stages are equal and cut evenly; the first and the last may hold less, but a layer per chunk at least."""
+    if isinstance(bounds.job, SampleJob):
+        return table.pp <= len(bounds.job.network.layers)
     layers = total_layers(bounds.job.model)
     stage = -(-layers // table.pp)
     held = stage_layers(table, layers)
@@ -103,12 +115,15 @@ def _batch(table: PlanTable, bounds: Bounds) -> Marks:
 
 @_rule(on_geometry, "sequence", "the sequence does not cut into two chunks per context rank")
 def _sequence(table: PlanTable, bounds: Bounds) -> Marks:
+    if isinstance(bounds.job, SampleJob):
+        return table.cp == 1
     return (table.cp == 1) | (bounds.job.seq_len % (2 * table.cp) == 0)
 
 
 @_rule(on_geometry, "experts", "ep does not divide the experts and tp*cp*dp")
 def _experts(table: PlanTable, bounds: Bounds) -> Marks:
-    experts = bounds.job.model.experts.count if bounds.job.model.experts else 1
+    shape = None if isinstance(bounds.job, SampleJob) else bounds.job.model
+    experts = shape.experts.count if shape is not None and shape.experts else 1
     return (experts % table.ep == 0) & ((table.tp * table.cp * table.dp) % table.ep == 0)
 
 

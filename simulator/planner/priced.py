@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.costs.estimate import StepEstimate, estimate
-from simulator.costs.memory import MemoryAccount, stage_account
-from simulator.costs.offload import lighten
-from simulator.costs.step import price
+from simulator.costs.memory import MemoryAccount
+from simulator.costs.programs import memory_of, times_of
+from simulator.mapping.lowering import lower_job
 from simulator.mapping.plan import PlanTable
-from simulator.mapping.program import lower
 from simulator.planner.question import Question
 
 Floats = NDArray[np.float64]
@@ -56,8 +55,8 @@ class Priced:
 def price_table(table: PlanTable, question: Question) -> Priced:
     """Return the plans of a table with their prices, whether or not they fit the memory."""
     setting = question.setting
-    program = lower(question.job, table, setting.tiers)
-    times = price(program, setting.machine, setting.framework, question.network)
+    program = lower_job(question.job, table, setting.tiers)
+    times = times_of(program, setting.machine, setting.framework, question.network)
     step = estimate(times, table, nodes=float(setting.nodes))
-    held = lighten(stage_account(program, setting.framework), program, setting.machine.offload).fullest()
+    held = memory_of(program, setting.framework, setting.machine.offload)
     return Priced(table=table, estimate=step, memory=held)

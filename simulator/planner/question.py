@@ -17,7 +17,7 @@ from simulator.scenario.train import TrainWorkload
 from simulator.simulation import chosen_workload
 from simulator.simulation.setting import Setting, setting_of
 from simulator.topology.scaleup import devices_per_node
-from simulator.workload.jobs.training import TrainingJob
+from simulator.workload.jobs.samples import Job
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class Question:
     choices: Mapping[str, tuple[Any, ...]]
 
     @property
-    def job(self) -> TrainingJob:
+    def job(self) -> Job:
         """What is trained."""
         return self.setting.job
 

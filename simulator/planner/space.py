@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from simulator.foundation.errors import InputError
 from simulator.mapping.plan import RECOMPUTE, SCHEDULES, PlanTable, as_even_as_may_be
-from simulator.workload.jobs.training import TrainingJob
+from simulator.workload.jobs.samples import Job, SampleJob
 from simulator.workload.transformer_blocks import total_layers
 
 Ints = NDArray[np.int64]
@@ -43,7 +43,7 @@ class Space:
         degrees: columns ``tp``, ``cp``, ``pp`` of every combination whose product divides the devices, and ``dp``.
     """
 
-    job: TrainingJob
+    job: Job
     devices: int
     axes: Mapping[str, Ints]
     degrees: Mapping[str, Ints]
@@ -89,7 +89,7 @@ class Space:
         return rows.change(**columns)
 
 
-def space_of(job: TrainingJob, devices: int, choices: Mapping[str, tuple[Any, ...]] | None = None) -> Space:
+def space_of(job: Job, devices: int, choices: Mapping[str, tuple[Any, ...]] | None = None) -> Space:
     """Return the space of a job's plans.
 
     Args:
@@ -98,7 +98,9 @@ def space_of(job: TrainingJob, devices: int, choices: Mapping[str, tuple[Any, ..
         choices: values by axis, as ``plan.choices`` of a scenario has them; an axis left out is free: TP, PP and EP
             take the divisors of the devices up to heads, layers and experts, CP those that leave each rank 2,048
             tokens, the micro-batch the divisors of the global batch, virtual stages whatever cuts a stage's layers
-            evenly; ZeRO, sequence parallelism and recomputation take all values, and the schedule is 1F1B.
+            evenly; ZeRO, sequence parallelism and recomputation take all values, and the schedule is 1F1B. A network on
+            samples is only cut by its batch, unless stages are
+            chosen by name.
 
     Raises:
         InputError: no combination of the chosen degrees divides the devices.
@@ -121,7 +123,13 @@ def _values(name: str, values: tuple[Any, ...]) -> Ints:
     return np.array(sorted(set(numbers)), dtype=np.int64)
 
 
-def _free(job: TrainingJob, devices: int, chosen: Mapping[str, Ints]) -> dict[str, Ints]:
+def _free(job: Job, devices: int, chosen: Mapping[str, Ints]) -> dict[str, Ints]:
+    if isinstance(job, SampleJob):
+        one, none = np.ones(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
+        whole = dict.fromkeys(("tp", "cp", "pp", "ep", "vpp"), one)
+        kept = dict.fromkeys(("zero", "sequence_parallel", "recompute"), none)
+        return whole | kept | {"micro_batch": divisors(job.global_batch),
+                               "schedule": np.array([SCHEDULES.index("1f1b")])}  # fmt: skip
     model, layers = job.model, total_layers(job.model)
     experts = model.experts.count if model.experts else 1
     ways = divisors(devices)

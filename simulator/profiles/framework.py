@@ -6,9 +6,9 @@ attention or not, compiled or eager); the few numbers are shared by all framewor
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -18,6 +18,13 @@ from simulator.profiles.catalogue import shipped_root
 
 _Seconds = quantity("time")
 
+#: ways of dispatching that were measured on steps launched kernel by kernel, and as one captured graph
+_WAYS: Final = {
+    "networks": {"eager": "library-calls", "captured": "recorded"},
+    "transformers": {"eager": "fused", "captured": "whole"},
+}
+#: kernel by kernel; one captured graph; that with fused elementwise operators
+Execution = Literal["eager", "captured", "fused"]
 #: scores written to memory; fused kernels of 2022 and early 2023 (FlashAttention 1, Triton); those since
 AttentionKernel = Literal["unfused", "early-fused", "fused"]
 #: what is recomputed where a run does not say: it may be anything; whole layers once weights are sharded, else nothing;
@@ -149,6 +156,33 @@ def frameworks() -> dict[str, Framework]:
             aliases=tuple(file.aliases),
         )
     return found
+
+
+def executed(framework: Framework, how: Execution, *, networks: bool) -> Framework:
+    """Return the framework with another way of launching a step.
+
+    Eager steps are launched kernel by kernel, at no less than the host's time of the shipped way that does so. A
+    captured graph is launched once per step, at no more than the host's time of the shipped way that captures whole
+    steps. Fused elementwise operators leave no more than its share of traffic and kernels, too.
+
+    Args:
+        networks: whether the steps are of networks on samples, which were measured apart.
+    """
+    own, ways = framework.dispatch, _WAYS["networks" if networks else "transformers"]
+    like = _dispatches()[ways["eager" if how == "eager" else "captured"]]
+    bound = max if how == "eager" else min
+    found = replace(
+        own, name=f"{own.name}-{how}", kernel_s=bound(own.kernel_s, like.kernel_s),
+        micro_batch_s=bound(own.micro_batch_s, like.micro_batch_s), step_s=bound(own.step_s, like.step_s),
+    )  # fmt: skip
+    if how != "captured":
+        found = replace(found, traffic=bound(own.traffic, like.traffic), kernels=bound(own.kernels, like.kernels))
+    return replace(framework, dispatch=found)
+
+
+def network_framework(*, channels_last: bool) -> Framework:
+    """Return the usual software of networks on samples: kernels of vendor libraries, launched one by one."""
+    return framework_named("convolutional-channels-last" if channels_last else "convolutional")
 
 
 def framework_named(name: str) -> Framework:

@@ -7,15 +7,16 @@ from typing import Final
 
 from simulator.foundation.units import HOUR
 from simulator.mapping.plan import Plan
-from simulator.workload.flop import TRAINING_PASSES, forward_flop
-from simulator.workload.jobs.training import TrainingJob
+from simulator.workload.flop import TRAINING_PASSES, forward_flop, network_flop
+from simulator.workload.jobs.samples import Job, SampleJob
 
 #: metric -> what it means
 DEFINITIONS: Final[dict[str, str]] = {
     "step_time_s": "one optimizer update, from its first forward pass to the last updated weight",
     "tokens_per_s": "tokens of a step over its time, whole cluster",
     "samples_per_s": "samples of a step over its time, whole cluster",
-    "tokens_per_s_per_device": "the same, per device",
+    "samples_per_s_per_device": "the same, per device",
+    "tokens_per_s_per_device": "tokens of a step over its time, per device",
     "model_flop_per_step": "3 x the forward pass's products and attention, causal mask counted, nothing recomputed",
     "flop_per_s_per_device": "model FLOP over time and devices",
     "mfu": "model FLOP over (time x devices x dense peak of the precision)",
@@ -75,7 +76,7 @@ class Resources:
 
 
 def training_metrics(
-    job: TrainingJob, plan: Plan, resources: Resources, *, step: float, steps: float | None, attention_repeated: bool
+    job: Job, plan: Plan, resources: Resources, *, step: float, steps: float | None, attention_repeated: bool
 ) -> dict[str, float]:
     """Return the figures that follow from a step time; those that cannot be known are left out.
 
@@ -84,22 +85,35 @@ def training_metrics(
         steps: of the whole run; None if nobody asks for its end.
         attention_repeated: whether selective recomputation repeats the attention core (unfused kernels).
     """
-    forward = forward_flop(job.model, job.seq_len)
-    flop = TRAINING_PASSES * forward.total * job.global_batch
-    again = {"none": 0.0, "selective": forward.attention * attention_repeated, "full": forward.total - forward.head}
-    hardware = flop + again[plan.recompute] * job.global_batch
-    tokens = job.tokens_per_step
+    flop, hardware = _flop(job, plan, attention_repeated)
     return {
         "step_time_s": step,
-        "tokens_per_s": tokens / step,
-        "samples_per_s": job.global_batch / step,
-        "tokens_per_s_per_device": tokens / step / resources.devices,
+        **_rates(job, step, resources.devices),
         "model_flop_per_step": flop,
         "flop_per_s_per_device": flop / step / resources.devices,
         "mfu": flop / step / resources.peak,
         "hfu": hardware / step / resources.peak,
         **_spent(resources, step, steps),
     }
+
+
+def _flop(job: Job, plan: Plan, attention_repeated: bool) -> tuple[float, float]:
+    """Return the model FLOP of a step, and those with what is recomputed."""
+    if isinstance(job, SampleJob):
+        flop = TRAINING_PASSES * network_flop(job.network) * job.global_batch
+        return flop, flop
+    forward = forward_flop(job.model, job.seq_len)
+    flop = TRAINING_PASSES * forward.total * job.global_batch
+    again = {"none": 0.0, "selective": forward.attention * attention_repeated, "full": forward.total - forward.head}
+    return flop, flop + again[plan.recompute] * job.global_batch
+
+
+def _rates(job: Job, step: float, devices: int) -> dict[str, float]:
+    samples = {"samples_per_s": job.global_batch / step, "samples_per_s_per_device": job.global_batch / step / devices}
+    if isinstance(job, SampleJob):
+        return samples
+    tokens = job.tokens_per_step / step
+    return {"tokens_per_s": tokens, **samples, "tokens_per_s_per_device": tokens / devices}
 
 
 def _spent(resources: Resources, step: float, steps: float | None) -> dict[str, float]:

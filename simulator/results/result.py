@@ -15,7 +15,7 @@ from simulator.results.feeding import Feeding
 from simulator.results.metrics import DEFINITIONS
 from simulator.results.synchronization import Synchronization
 from simulator.results.whole_run import WholeRun
-from simulator.workload.jobs.training import TrainingJob
+from simulator.workload.jobs.samples import Job, SampleJob
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,7 +63,7 @@ class Result:
     workload: str
     fidelity: str
     hardware: Hardware
-    job: TrainingJob
+    job: Job
     plan: Plan
     label: str
     sources: Mapping[str, str]
@@ -102,10 +102,12 @@ class Result:
         m = self.metrics
         used, limit = m["memory_bytes"] / GIGA, m["memory_limit_bytes"] / GIGA
         error = f", {self.band.words}" if self.band else ""
+        rate = f"{m['samples_per_s']:,.0f} samples/s, " if isinstance(self.job, SampleJob) else ""
         text = (
             f"{self.job.model.name} on {self.hardware.devices} x {self.hardware.device}: "
-            f"{show(self.step_time, 'time')} per step, {m['flop_per_s_per_device'] / TERA:.4g} TFLOP/s per device, "
-            f"MFU {m['mfu']:.1%}, memory {used:.1f} of {limit:.1f} GB ({self.label}{error})"
+            f"{show(self.step_time, 'time')} per step, {rate}"
+            f"{m['flop_per_s_per_device'] / TERA:.4g} TFLOP/s per device, MFU {m['mfu']:.1%}, "
+            f"memory {used:.1f} of {limit:.1f} GB ({self.label}{error})"
         )
         text = text if self.feeding is None else f"{text}; {self.feeding.summary}"
         return f"{text}; {self.run.summary}" if self.run is not None and self.run.mtbf_s is not None else text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -53,6 +54,11 @@ def spans_frame(result: Result) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["lane", "name", "kind", "start_s", "end_s"])
 
 
+def _rate(metrics: Mapping[str, float]) -> dict[str, str]:
+    unit = "tokens" if "tokens_per_s" in metrics else "samples"
+    return {f"{unit}/s": f"{metrics[f'{unit}_per_s']:,.0f}"}
+
+
 def html_card(result: Result) -> str:
     """Return the few figures that matter as an HTML table."""
     m = result.metrics
@@ -61,7 +67,7 @@ def html_card(result: Result) -> str:
         "step time": show(result.step_time, "time"),
         "TFLOP/s per device": f"{m['flop_per_s_per_device'] / TERA:.4g}",
         "MFU": f"{m['mfu']:.1%}",
-        "tokens/s": f"{m['tokens_per_s']:,.0f}",
+        **_rate(m),
         "memory of a device": f"{m['memory_bytes'] / GIGA:.1f} of {m['memory_limit_bytes'] / GIGA:.1f} GB",
         "layout": f"tp {plan.tp}, cp {plan.cp}, dp {plan.dp}, pp {plan.pp}, micro-batch {plan.micro_batch}",
         "rests on": result.label,

@@ -12,8 +12,8 @@ from simulator.foundation.schema import StrictModel
 from simulator.foundation.yaml_reader import Document, Path_
 from simulator.profiles.catalogue import Catalogue
 from simulator.profiles.node import Node
-from simulator.workload.models.files import Architecture
-from simulator.workload.models.library import find_model, load_model
+from simulator.workload.models.files import Architecture, ModelFile
+from simulator.workload.models.library import find_model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class Context:
 
     document: Document
     path: Path_
-    models: Mapping[str, Architecture]
+    models: Mapping[str, ModelFile]
     devices: int
     catalogue: Catalogue
     nodes: tuple[tuple[Node, int], ...] = ()
@@ -61,13 +61,17 @@ class Context:
         """Return the same context, seen from a part of the entry."""
         return replace(self, path=(*self.path, *keys))
 
+    def model_file(self, name: str) -> ModelFile:
+        """Return all that is known of a model that the scenario names, or of a shipped one; raises as ``model``."""
+        return self.models[name] if name in self.models else find_model(name)
+
     def model(self, name: str) -> Architecture:
         """Return a model that the scenario names, or one of the shipped ones; raises :class:`UnknownName`."""
-        return self.models[name] if name in self.models else load_model(name)
+        return self.model_file(name).architecture
 
     def model_by_layers(self, name: str) -> Architecture:
         """Return the same, with its layers where both they and the cost of a sample are known."""
-        return self.models[name] if name in self.models else find_model(name).by_layers
+        return self.model_file(name).by_layers
 
 
 @contextmanager

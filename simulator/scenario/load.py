@@ -22,8 +22,8 @@ from simulator.scenario.paths import file_beside, folder_beside
 from simulator.scenario.root import Scenario, ScenarioFile
 from simulator.scenario.wishes import plan_from, prices_from, run_from, slo_from
 from simulator.scenario.workloads import workload_from
-from simulator.workload.models.files import Architecture
-from simulator.workload.models.library import load_model
+from simulator.workload.models.files import ModelFile
+from simulator.workload.models.library import find_model
 
 
 def load_scenario(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
@@ -96,7 +96,7 @@ def _resolve(path: Path, document: Document, file: ScenarioFile, assigned: Seque
         catalogue=catalogue,
         groups=groups,
         cluster=cluster,
-        models=models,
+        models={name: model.architecture for name, model in models.items()},
         workloads=workloads,
         plan=plan_from(file.plan),
         slo=slo_from(file.slo),
@@ -113,12 +113,12 @@ def _catalogue(path: Path, document: Document, file: ScenarioFile) -> Catalogue:
         return load_catalogue(folder_beside(path, file.parts))
 
 
-def _models(path: Path, document: Document, file: ScenarioFile, problems: _Problems) -> dict[str, Architecture]:
-    models: dict[str, Architecture] = {}
+def _models(path: Path, document: Document, file: ScenarioFile, problems: _Problems) -> dict[str, ModelFile]:
+    models: dict[str, ModelFile] = {}
     for name, reference in file.models.items():
         with problems.collect(), placed(document, ("models", name)):
             is_file = reference.endswith((".yaml", ".yml")) or "/" in reference
-            models[name] = load_model(file_beside(path, reference) if is_file else reference)
+            models[name] = find_model(file_beside(path, reference) if is_file else reference)
     return models
 
 

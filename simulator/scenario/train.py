@@ -11,7 +11,7 @@ from simulator.costs.host import Offload
 from simulator.foundation.errors import InputError
 from simulator.foundation.schema import Count, Name, Seconds, StrictModel, text_or
 from simulator.mapping.plan import Plan
-from simulator.profiles.framework import Framework, framework_named
+from simulator.profiles.framework import Framework, executed, framework_named, network_framework
 from simulator.scenario.kinds import Context, WorkloadKind
 from simulator.scenario.train_input import (
     TrainCheckpoint,
@@ -29,10 +29,14 @@ from simulator.scenario.train_run import (
     RunAround,
     StageFile,
     around_from,
-    tokens_of_run,
+    samples_of_run,
+    stages_from,
 )
 from simulator.scenario.train_sync import EVERY_STEP, Sync, SyncFile, sync_from
+from simulator.workload.jobs.samples import Job, SampleJob
 from simulator.workload.jobs.training import Precision, TrainingJob
+from simulator.workload.models.files import ModelFile
+from simulator.workload.models.library import layers_of
 from simulator.workload.models.transformer import Transformer
 from simulator.workload.optimizers import Optimizer, optimizers
 from simulator.workload.transformer_blocks import total_layers
@@ -99,12 +103,27 @@ class TrainFile(StrictModel):
     id: Name
     kind: Literal["train"]
     model: str = Field(description="a key of 'models', or a name that `rackcast model list` shows")
-    precision: str = Field(default="bf16", description="of the matrix products: fp32, tf32, fp16, bf16, fp8, ...")
+    precision: str | None = Field(
+        default=None, description="of the matrix products: fp32, tf32, fp16, bf16, fp8, ...; left out: bf16, and of a "
+        "network bf16-amp (fp32 weights)"
+    )  # fmt: skip
     optimizer: str = "adam"
-    framework: str = Field(default="megatron-lm", description="training software: megatron-lm, pytorch-fsdp, ...")
+    framework: str | None = Field(
+        default=None, description="training software: megatron-lm, pytorch-fsdp, convolutional, ...; left out: "
+        "megatron-lm, and of a network kernels of vendor libraries, launched one by one"
+    )  # fmt: skip
+    execution: Literal["eager", "captured", "fused"] | None = Field(
+        default=None, description="how steps are launched: kernel by kernel, as one captured graph, or that with its "
+        "elementwise operators fused; left out: as the framework does"
+    )  # fmt: skip
     seq_len: Annotated[int, Field(ge=1, le=10**8)] | None = Field(
-        default=None, description="tokens of one sample; left out: the longest the model takes"
-    )
+        default=None, description="tokens of one sample; left out: the longest the model takes. A model that is known "
+        "both by its shape and by its layers is trained by its shape where this is said"
+    )  # fmt: skip
+    sample_size: Annotated[int, Field(ge=1, le=10**6)] | None = Field(
+        default=None, description="of a network's sample: pixels along the edge of an image, frames, tokens; left out: "
+        "the model's own"
+    )  # fmt: skip
     tokens: Tokens | None = Field(default=None, description="tokens of the whole run, for its time and cost")
     samples: Annotated[float, Field(gt=0, le=1e15)] | None = Field(default=None, description="instead of tokens")
     epochs: Annotated[float, Field(gt=0, le=1e6, strict=False)] | None = Field(
@@ -131,7 +150,7 @@ class TrainWorkload:
     Attributes:
         job: what is learned: model, sequence length, global batch, precision, optimizer.
         framework: the software that runs it.
-        tokens: of the whole run; None if nobody asks for its end.
+        samples: of the whole run; None if nobody asks for its end.
         micro_batch: samples of one forward pass of one DP rank; None for the planner to choose.
         plan: the decision, if it is taken; None for the planner to take.
         sync: how replicas come to the same weights.
@@ -142,9 +161,9 @@ class TrainWorkload:
     """
 
     id: str
-    job: TrainingJob
+    job: Job
     framework: Framework
-    tokens: float | None
+    samples: float | None
     micro_batch: int | None
     plan: Plan | None
     sync: Sync = EVERY_STEP
@@ -155,50 +174,90 @@ class TrainWorkload:
 
     @property
     def steps(self) -> float | None:
-        """Optimizer updates of the whole run; None without ``tokens``."""
-        return None if self.tokens is None else self.tokens / self.job.tokens_per_step
+        """Optimizer updates of the whole run; None if nobody asks for its end."""
+        return None if self.samples is None else self.samples / self.job.global_batch
 
 
 def build(file: TrainFile, context: Context) -> TrainWorkload:
     """Resolve names and numbers of a training job; raises :class:`InputError` with its place."""
-    model = _transformer(file, context)
-    with context.at("optimizer"):
-        optimizer: Optimizer = optimizers[file.optimizer]
-    with context.at("precision"):
-        precision = Precision.of(file.precision)
-    with context.at("framework"):
-        framework = framework_named(file.framework)
-    seq_len = _seq_len(file, model, context)
-    samples = _samples(file.batch.global_, seq_len, context)
+    job = _job(file, context)
+    seq_len = job.seq_len if isinstance(job, TrainingJob) else None
     micro = None if file.batch.micro == "auto" else file.batch.micro
     feed = None if file.data is None else input_from(file.data, context.below("data"))
     saved = None if file.checkpoint is None else checkpoint_from(file.checkpoint, feed, context.below("checkpoint"))
-    tokens = tokens_of_run(
-        context, tokens=file.tokens, samples=file.samples, epochs=file.epochs, stages=file.stages,
-        data_samples=None if feed is None else feed.dataset.samples, global_batch=samples, seq_len=seq_len,
+    stages = stages_from(file.stages, seq_len, context)
+    samples = samples_of_run(
+        context, tokens=file.tokens, samples=file.samples, epochs=file.epochs, stages=stages,
+        data_samples=None if feed is None else feed.dataset.samples, global_batch=job.global_batch, seq_len=seq_len,
     )  # fmt: skip
-    job = TrainingJob(model=model, seq_len=seq_len, global_batch=samples, precision=precision, optimizer=optimizer)
     return TrainWorkload(
         id=file.id,
         job=job,
-        framework=framework,
-        tokens=tokens,
+        framework=_framework(file, job, context),
+        samples=samples,
         micro_batch=micro,
-        plan=None if file.parallelism == "auto" else _plan(file.parallelism, samples, micro, model, context),
+        plan=None if file.parallelism == "auto" else _plan(file.parallelism, job, micro, context),
         sync=EVERY_STEP if file.sync is None else sync_from(file.sync, context.below("sync")),
         data=feed,
         checkpoint=saved,
-        around=around_from(file.evaluate, file.faults, file.stages, file.startup),
-        offload=None if file.offload is None else offload_from(file.offload, context.below("offload")),
+        around=around_from(file.evaluate, file.faults, stages, file.startup),
+        offload=_offload(file, job, context),
     )
 
 
-def _transformer(file: TrainFile, context: Context) -> Transformer:
+def _job(file: TrainFile, context: Context) -> Job:
+    """Return what is learned: on tokens for a shape of a transformer, else on samples."""
     with context.at("model"):
-        model = context.model(file.model)
-        if not isinstance(model, Transformer):
-            raise InputError(f"{file.model!r} is known by the cost of one pass alone; training needs its shape.")
-        return model
+        model = context.model_file(file.model)
+    by_layers = model.network is not None and file.seq_len is None
+    with context.at("optimizer"):
+        optimizer: Optimizer = optimizers[file.optimizer]
+    if model.transformer is None or by_layers:
+        return _sample_job(file, model, optimizer, context)
+    with context.at("sample_size"):
+        if file.sample_size is not None:
+            raise InputError(f"samples of {model.name} are counted in tokens; write seq_len.")
+    with context.at("precision"):
+        precision = Precision.of(file.precision or "bf16")
+    shape = model.transformer
+    seq_len = _seq_len(file, shape, context)
+    samples = _samples(file.batch.global_, seq_len, context)
+    return TrainingJob(model=shape, seq_len=seq_len, global_batch=samples, precision=precision, optimizer=optimizer)
+
+
+def _sample_job(file: TrainFile, model: ModelFile, optimizer: Optimizer, context: Context) -> SampleJob:
+    with context.at("seq_len"):
+        if file.seq_len is not None:
+            raise InputError(f"samples of {model.name} are not counted in tokens; write sample_size.")
+    with context.at("sample_size"):
+        network = layers_of(model, file.sample_size)
+    with context.at("precision"):
+        precision = Precision.of(file.precision or "bf16-amp")
+        if precision.packed:
+            raise InputError(f"{precision.name} packs frozen matrices of transformers; networks train all weights.")
+    samples = _samples(file.batch.global_, None, context)
+    return SampleJob(network=network, global_batch=samples, precision=precision, optimizer=optimizer)
+
+
+def _framework(file: TrainFile, job: Job, context: Context) -> Framework:
+    networks = isinstance(job, SampleJob)
+    with context.at("framework"):
+        if file.framework is None and networks:  # codes that cast for matrix units store images so, too
+            found = network_framework(channels_last=job.precision.name.endswith("-amp"))
+        else:
+            found = framework_named(file.framework or "megatron-lm")
+    return found if file.execution is None else executed(found, file.execution, networks=networks)
+
+
+def _offload(file: TrainFile, job: Job, context: Context) -> Offload | None:
+    if file.offload is None:
+        return None
+    with context.at("offload"):
+        if isinstance(job, SampleJob):
+            raise InputError(
+                f"{job.network.name} is a network on samples, which lies on its device whole; leave it out."
+            )
+    return offload_from(file.offload, context.below("offload"))
 
 
 def _seq_len(file: TrainFile, model: Transformer, context: Context) -> int:
@@ -210,7 +269,7 @@ def _seq_len(file: TrainFile, model: Transformer, context: Context) -> int:
     return file.seq_len
 
 
-def _samples(batch: int | str, seq_len: int, context: Context) -> int:
+def _samples(batch: int | str, seq_len: int | None, context: Context) -> int:
     """Return samples per step; raises if tokens are not whole samples, with the nearest counts that are."""
     if isinstance(batch, int):
         return batch
@@ -219,6 +278,8 @@ def _samples(batch: int | str, seq_len: int, context: Context) -> int:
     if unit == "samples":
         return amount
     with context.at("batch", "global"):
+        if seq_len is None:
+            raise InputError(f"{batch!r}: samples of this model are not counted in tokens; write a number of samples.")
         if amount % seq_len:
             below = amount // seq_len
             near = " or ".join(f"{count * seq_len} tokens ({count} samples)" for count in (below, below + 1) if count)
@@ -226,9 +287,9 @@ def _samples(batch: int | str, seq_len: int, context: Context) -> int:
     return amount // seq_len
 
 
-def _plan(layout: LayoutFile, samples: int, micro: int | None, model: Transformer, context: Context) -> Plan:
+def _plan(layout: LayoutFile, job: Job, micro: int | None, context: Context) -> Plan:
     """Return the plan that the layout and the batch make on this cluster; raises with what would divide."""
-    dp = _dp(layout, context)
+    dp, samples = _dp(layout, context), job.global_batch
     with context.at("batch", "micro"):
         if micro is None:
             raise InputError("a decided parallelism needs a decided micro-batch: a number, or 'parallelism: auto'.")
@@ -241,7 +302,10 @@ def _plan(layout: LayoutFile, samples: int, micro: int | None, model: Transforme
                 f"{samples} samples are not a multiple of micro * dp = {micro} * {dp} = {micro * dp}. Nearest: {near}."
             )
     with context.at("parallelism"):
-        _divides_model(layout, model)
+        if isinstance(job, SampleJob):
+            _cuts_network(layout, job)
+        else:
+            _divides_model(layout, job.model)
         return Plan(
             tp=layout.tp,
             cp=layout.cp,
@@ -277,6 +341,18 @@ def _dp(layout: LayoutFile, context: Context) -> int:
                 f"tp*cp*pp = {layout.tp}*{layout.cp}*{layout.pp} = {others} does not divide the {have} devices."
             )
         return have // others
+
+
+def _cuts_network(layout: LayoutFile, job: SampleJob) -> None:
+    name = job.network.name
+    if layout.tp * layout.cp * layout.ep * layout.vpp > 1:
+        raise InputError(
+            f"{name} is a network on samples, cut by its batch and into stages; leave tp, cp, ep and vpp out."
+        )
+    if layout.zero:
+        raise InputError(f"each replica of {name}, a network on samples, holds its weights whole; leave zero out.")
+    if layout.pp > len(job.network.layers):
+        raise InputError(f"pp={layout.pp} stages for the {len(job.network.layers)} layers of {name}.")
 
 
 def _divides_model(layout: LayoutFile, model: Transformer) -> None:

@@ -36,7 +36,8 @@ class StageFile(StrictModel):
     """A part of incremental training: it begins with the weights of the one before, saved at its end."""
 
     name: Name
-    tokens: Amount
+    tokens: Amount | None = None
+    samples: Amount | None = Field(default=None, description="instead of tokens")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +61,10 @@ class NodeFaults:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """A part of a run by its tokens; its weights are saved at its end."""
+    """A part of a run by its samples; its weights are saved at its end."""
 
     name: str
-    tokens: float
+    samples: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,18 +82,45 @@ STEPS_ALONE: Final = RunAround()
 
 
 def around_from(
-    evaluate: EvaluateFile | None, faults: FaultsFile | None, stages: list[StageFile], startup: float
+    evaluate: EvaluateFile | None, faults: FaultsFile | None, stages: tuple[Stage, ...], startup: float
 ) -> RunAround:
     """Return what a run holds beside its steps."""
     return RunAround(
         startup=startup,
         evaluation=None if evaluate is None else Evaluation(every=evaluate.every, samples=evaluate.samples),
         faults=None if faults is None else NodeFaults(**faults.model_dump()),
-        stages=tuple(Stage(name=one.name, tokens=one.tokens) for one in stages),
+        stages=stages,
     )
 
 
-def tokens_of_run(
+def stages_from(files: list[StageFile], seq_len: int | None, context: Context) -> tuple[Stage, ...]:
+    """Return the stages of a run; raises :class:`InputError` for one that says its length in no way, or in two.
+
+    Args:
+        seq_len: tokens of a sample; None for samples that are not counted in tokens.
+    """
+    return tuple(_stage(one, seq_len, context.below("stages", index)) for index, one in enumerate(files))
+
+
+def _stage(file: StageFile, seq_len: int | None, context: Context) -> Stage:
+    with context.at():
+        if (file.tokens is None) == (file.samples is None):
+            raise InputError(f"stage {file.name!r} needs its length once: tokens, or samples.")
+    return Stage(name=file.name, samples=_samples(file.tokens, file.samples, seq_len, context))
+
+
+def _samples(tokens: float | None, samples: float | None, seq_len: int | None, context: Context) -> float:
+    if tokens is None:
+        assert samples is not None
+        return samples
+    with context.at("tokens"):
+        if seq_len is None:
+            raise InputError("samples of this model are not counted in tokens; write samples.")
+    assert seq_len is not None
+    return tokens / seq_len
+
+
+def samples_of_run(
     context: Context,
     *,
     tokens: float | None,
@@ -100,15 +128,15 @@ def tokens_of_run(
     epochs: float | None,
     data_samples: int | None,
     global_batch: int,
-    seq_len: int,
-    stages: list[StageFile],
+    seq_len: int | None,
+    stages: tuple[Stage, ...],
 ) -> float | None:
-    """Return the tokens of a run from the one key that says so; None if none does.
+    """Return the samples of a run from the one key that says so; None if none does.
 
     An epoch has whole steps only; the samples left over at its end are dropped.
 
     Raises:
-        InputError: two keys say it, or epochs of no data set.
+        InputError: two keys say it, epochs of no data set, or tokens of a model whose samples have none.
     """
     said = {"tokens": tokens, "samples": samples, "epochs": epochs, "stages": stages or None}
     named = [name for name, value in said.items() if value is not None]
@@ -116,14 +144,12 @@ def tokens_of_run(
         with context.at(named[1]):
             raise InputError(f"{' and '.join(named)} both say how long the run is; keep one.")
     if stages:
-        return float(sum(one.tokens for one in stages))
-    if samples is not None:
-        return samples * seq_len
+        return float(sum(one.samples for one in stages))
     if epochs is None:
-        return tokens
+        return None if tokens is samples is None else _samples(tokens, samples, seq_len, context)
     with context.at("epochs"):
         if data_samples is None:
             raise InputError("an epoch goes over a data set; write 'data', or 'samples' or 'tokens' instead.")
         if data_samples < global_batch:
             raise InputError(f"a data set of {data_samples} samples does not fill one step of {global_batch}.")
-    return float(epochs * (data_samples // global_batch * global_batch) * seq_len)
+    return float(epochs * (data_samples // global_batch * global_batch))

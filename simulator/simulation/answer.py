@@ -10,7 +10,7 @@ from simulator.costs.passes import attention_kernel
 from simulator.costs.rent import power_w, rent_usd_per_s
 from simulator.costs.sensitivity import step_gains
 from simulator.engine.trace import Trace
-from simulator.mapping.program import Program
+from simulator.mapping.lowering import AnyProgram
 from simulator.mapping.unfolding import ReplicaClass
 from simulator.profiles.error_bands import Work, error_band
 from simulator.results.feeding import Feeding
@@ -21,6 +21,7 @@ from simulator.results.whole_run import WholeRun
 from simulator.scenario import Scenario
 from simulator.scenario.train import TrainWorkload
 from simulator.simulation.setting import Setting
+from simulator.workload.jobs.samples import Job, SampleJob
 
 #: the kind of work whose measurements a model is held against
 _WORK: Final[Mapping[str, Work]] = {
@@ -30,11 +31,15 @@ _WORK: Final[Mapping[str, Work]] = {
 }
 
 
+def _work(job: Job) -> Work:
+    return "train-network" if isinstance(job, SampleJob) else _WORK[job.model.kind]
+
+
 def training_result(
     scenario: Scenario,
     workload: TrainWorkload,
     setting: Setting,
-    program: Program,
+    program: AnyProgram,
     *,
     classes: tuple[ReplicaClass, ...],
     memory: Mapping[str, float],
@@ -81,7 +86,7 @@ def training_result(
         plan=plan,
         label="assumed" if "assumed" in sources.values() else "calibrated",
         sources=sources,
-        band=error_band(_WORK[workload.job.model.kind], setting.machine.efficiency.name),
+        band=error_band(_work(workload.job), setting.machine.efficiency.name),
         metrics=metrics,
         parts=parts,
         memory=memory,

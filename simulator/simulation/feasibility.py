@@ -5,17 +5,20 @@ from __future__ import annotations
 from typing import Final
 
 from simulator.costs.host import Offload
-from simulator.costs.memory import PARTS, stage_account, usable_memory
-from simulator.costs.offload import elsewhere, lighten
+from simulator.costs.memory import PARTS, usable_memory
+from simulator.costs.offload import elsewhere
+from simulator.costs.programs import memory_of
 from simulator.costs.relaxation import smallest_relaxation
 from simulator.foundation.errors import Infeasible
 from simulator.foundation.units import GIGA
+from simulator.mapping.lowering import lower_job
 from simulator.mapping.plan import Plan, PlanTable
 from simulator.mapping.program import Program, lower
 from simulator.profiles.device import Device
 from simulator.profiles.framework import Framework
 from simulator.simulation.setting import Setting
 from simulator.topology.tiers import Tier
+from simulator.workload.jobs.samples import Job
 from simulator.workload.jobs.training import TrainingJob
 
 #: the mend where no change of the plan is enough
@@ -26,7 +29,7 @@ def check_memory(setting: Setting, plan: Plan) -> dict[str, float]:
     """Return bytes on the fullest device by part; raises :class:`Infeasible` if they do not fit."""
     offload = setting.machine.offload
     parts = fitting_memory(setting.job, plan, setting.smallest, setting.framework, setting.tiers, offload=offload)
-    if offload is not None:
+    if offload is not None and isinstance(setting.job, TrainingJob):
         _check_node(lower(setting.job, PlanTable.of([plan]), setting.tiers), setting.framework, offload)
     return parts
 
@@ -48,7 +51,7 @@ def _check_node(program: Program, framework: Framework, offload: Offload) -> Non
 
 
 def fitting_memory(
-    job: TrainingJob, plan: Plan, device: Device, framework: Framework, tiers: tuple[Tier, ...],
+    job: Job, plan: Plan, device: Device, framework: Framework, tiers: tuple[Tier, ...],
     *, offload: Offload | None = None,
 ) -> dict[str, float]:  # fmt: skip
     """Return bytes on the fullest device by part.
@@ -56,8 +59,8 @@ def fitting_memory(
     Raises:
         Infeasible: they do not fit; with the account by part and the smallest relaxation.
     """
-    program = lower(job, PlanTable.of([plan]), tiers)
-    found = lighten(stage_account(program, framework), program, offload).fullest()
+    program = lower_job(job, PlanTable.of([plan]), tiers)
+    found = memory_of(program, framework, offload)
     parts = {name: float(found.parts[name][0]) for name in PARTS}
     needed, limit = sum(parts.values()), usable_memory(device)
     if needed <= limit:

@@ -24,8 +24,7 @@ from simulator.scenario import Scenario
 from simulator.scenario.train import TrainWorkload
 from simulator.scenario.train_input import TrainCheckpoint, TrainInput
 from simulator.simulation.setting import Setting
-from simulator.workload.jobs.training import TrainingJob
-from simulator.workload.models.parameters import count_parameters
+from simulator.workload.jobs.samples import Job
 from simulator.workload.optimizers import state_bytes_per_parameter
 
 WORTH_TELLING: Final = 1e-3  # of a step: a shorter wait, such as for an epoch's first batch, names no bottleneck
@@ -76,10 +75,10 @@ def data_job(
     )  # fmt: skip
 
 
-def checkpoint_bytes(job: TrainingJob) -> float:
+def checkpoint_bytes(job: Job) -> float:
     """Bytes of a checkpoint: weights as they are trained, and what the optimizer keeps (12 B more each for Adam)."""
     weight = job.precision.weight_bytes
-    return count_parameters(job.model).total * (weight + state_bytes_per_parameter(job.optimizer, weight_bytes=weight))
+    return job.parameters * (weight + state_bytes_per_parameter(job.optimizer, weight_bytes=weight))
 
 
 def _closed(job: DataJob, streams: Streams) -> Feeding:
@@ -121,9 +120,7 @@ def _unfed(alone: float) -> Feeding:
                    bytes_per_step=0.0, local_share=0.0, readers=0, overlapped=True, saving=None)  # fmt: skip
 
 
-def _saved(
-    feeding: Feeding, job: TrainingJob, checkpoint: TrainCheckpoint, setting: Setting, *, storage_s: float
-) -> Feeding:
+def _saved(feeding: Feeding, job: Job, checkpoint: TrainCheckpoint, setting: Setting, *, storage_s: float) -> Feeding:
     """Add the checkpoints: a synchronous one stops the job; of an asynchronous one shows what fits beside no step.
 
     Over ``every`` steps the storage must serve their reads and one write: no step is shorter than its share of both.

@@ -9,15 +9,16 @@ from simulator.costs.collectives import fabrics_of
 from simulator.costs.compute import Machine
 from simulator.costs.conditions import at_speed, with_bandwidth
 from simulator.costs.network import AnalyticNetwork
-from simulator.costs.step import StepTimes, price
-from simulator.mapping.program import Program
+from simulator.costs.programs import times_of
+from simulator.costs.step import StepTimes
+from simulator.mapping.lowering import AnyProgram
 from simulator.mapping.unfolding import Condition
 from simulator.profiles.device import Device, peak_for
 from simulator.profiles.framework import Framework
 from simulator.scenario import Scenario
 from simulator.scenario.train import TrainWorkload
 from simulator.topology.tiers import Tier
-from simulator.workload.jobs.training import TrainingJob
+from simulator.workload.jobs.samples import Job
 
 _CALIBRATED: Final = ("calibrated", "measured", "fitted")
 
@@ -32,7 +33,7 @@ class Setting:
         assumptions: what was taken for granted, in words.
     """
 
-    job: TrainingJob
+    job: Job
     device: Device
     smallest: Device
     machine: Machine
@@ -45,11 +46,11 @@ class Setting:
     peak: float
     assumptions: tuple[str, ...]
 
-    def price(self, program: Program, condition: Condition) -> StepTimes:
+    def price(self, program: AnyProgram, condition: Condition) -> StepTimes:
         """Return the durations of a program's parts where something is amiss; raises for an unknown tier."""
         machine = at_speed(self.machine, arithmetic=condition.speed, memory=condition.speed)
         tiers = with_bandwidth(self.tiers, dict(condition.links))
-        return price(program, machine, self.framework, AnalyticNetwork.of(tiers))
+        return times_of(program, machine, self.framework, AnalyticNetwork.of(tiers))
 
     @property
     def sources(self) -> dict[str, str]:

@@ -17,16 +17,16 @@ from simulator.costs.collectives import fabrics_of, reach
 from simulator.costs.collectives.parameter_server import push_pull_time
 from simulator.costs.collectives.reach import Level
 from simulator.costs.estimate import estimate
-from simulator.costs.held import held_parameters
 from simulator.costs.network import AnalyticNetwork
+from simulator.costs.programs import gradient_elements, replicas_of
 from simulator.costs.step import HIDEABLE, StepTimes, over_stages
 from simulator.costs.synchronization import server_time, steps_apart, update_rate_bound
 from simulator.engine.training.parameter_server import ServerRun, Workers, play
 from simulator.foundation.errors import InputError, UnknownName
 from simulator.foundation.randomness import Streams
+from simulator.mapping.lowering import AnyProgram
 from simulator.mapping.placement import Group
 from simulator.mapping.plan import Plan
-from simulator.mapping.program import Program
 from simulator.mapping.unfolding import Condition, ReplicaClass
 from simulator.results.synchronization import Synchronization
 from simulator.scenario.train_sync import AllReduce, LocalSteps, ParameterServers, Sync
@@ -68,7 +68,7 @@ class Exchanged:
 def exchanged(
     sync: Sync,
     setting: Setting,
-    program: Program,
+    program: AnyProgram,
     plan: Plan,
     times: Times,
     classes: tuple[ReplicaClass, ...],
@@ -108,34 +108,31 @@ def exchanged(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Case:
     setting: Setting
-    program: Program
+    program: AnyProgram
     plan: Plan
 
     @property
     def size(self) -> float:
         """Bytes of gradients of one rank."""
-        held = float(held_parameters(self.program)[0][self.program.layout_index][0])
-        return held * self.setting.framework.gradient_bytes * self.program.job.trained_share
+        return float(gradient_elements(self.program)[0]) * self.setting.framework.gradient_bytes
 
     @property
     def group(self) -> Group:
-        return self.program.groups["dp"]
+        return replicas_of(self.program)
 
     def share(self, compression: Compression | None) -> float:
         """Bytes sent over those of the plain gradient; the model's matrices are taken to be as its widest product."""
         if compression is None:
             return 1.0
-        model = self.program.job.model
-        fp32 = compression.share(model.hidden, model.ffn) * FULL
+        fp32 = compression.share(*self.program.job.widest) * FULL
         return min(1.0, fp32 / self.setting.framework.gradient_bytes)
 
     def packing(self, compression: Compression | None) -> float:
         """Seconds of one rank to compress its gradients and unpack what comes back: memory traffic."""
         if compression is None:
             return 0.0
-        model = self.program.job.model
         numbers = self.size / self.setting.framework.gradient_bytes
-        return numbers * compression.moved(model.hidden, model.ffn) / self.setting.machine.stream
+        return numbers * compression.moved(*self.program.job.widest) / self.setting.machine.stream
 
     def all_reduce(self, size: float, group: Group | None = None) -> float:
         return self._time("all_reduce", size, group or self.group)

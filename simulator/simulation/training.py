@@ -7,8 +7,8 @@ from simulator.engine.training.script import write_script
 from simulator.engine.training.step import play
 from simulator.foundation.errors import InputError
 from simulator.foundation.randomness import Streams
+from simulator.mapping.lowering import lower_job
 from simulator.mapping.plan import Plan, PlanTable
-from simulator.mapping.program import lower
 from simulator.mapping.unfolding import HEALTHY, replica_classes
 from simulator.results.result import Result
 from simulator.results.step_parts import busiest_lane, parts_of_trace, with_stragglers
@@ -28,7 +28,7 @@ def simulate_training(scenario: Scenario, workload: TrainWorkload, plan: Plan | 
     plan = _decided(scenario, workload, plan)
     setting = setting_of(scenario, workload)
     memory = check_memory(setting, plan)
-    program = lower(workload.job, PlanTable.of([plan]), setting.tiers)
+    program = lower_job(workload.job, PlanTable.of([plan]), setting.tiers)
     classes = replica_classes(plan, marks_of(scenario, setting))
     conditions = {condition for one in classes for condition in one.conditions} | {HEALTHY}
     times = {condition: setting.price(program, condition) for condition in conditions}

@@ -119,7 +119,7 @@ def _forward_s(plain: Mapping[str, float], times: StepTimes) -> float:
 
 def _stage_ends(workload: TrainWorkload) -> list[int]:
     """Steps after which each stage ends."""
-    ends = np.cumsum([stage.tokens for stage in workload.around.stages]) / workload.job.tokens_per_step
+    ends = np.cumsum([stage.samples for stage in workload.around.stages]) / workload.job.global_batch
     return [max(1, math.ceil(end - 1e-9)) for end in ends.tolist()]
 
 

@@ -18,13 +18,14 @@ import numpy as np
 from simulator.costs.compute import Machine
 from simulator.costs.estimate import estimate
 from simulator.costs.network import AnalyticNetwork
-from simulator.costs.sample_step import SampleJob, price_samples
+from simulator.costs.sample_step import price_samples
 from simulator.foundation.errors import InputError
 from simulator.mapping.placement import place_group
 from simulator.mapping.plan import Plan, PlanTable
+from simulator.mapping.samples import lower_samples
 from simulator.profiles.catalogue import Catalogue
 from simulator.profiles.device import Device
-from simulator.profiles.framework import Framework, framework_named
+from simulator.profiles.framework import Framework, framework_named, network_framework
 from simulator.profiles.node import Node
 from simulator.topology.build import build_cluster
 from simulator.topology.fabric import Fabric
@@ -33,10 +34,10 @@ from simulator.validation.facts import number
 from simulator.validation.prediction import Label, Prediction
 from simulator.validation.unprinted import counted
 from simulator.validation.used_servers import used_servers
+from simulator.workload.jobs.samples import SampleJob
 from simulator.workload.jobs.training import Precision
-from simulator.workload.models.library import find_model
+from simulator.workload.models.library import find_model, layers_of
 from simulator.workload.models.networks.network import Network
-from simulator.workload.models.networks.typical import typical_network
 from simulator.workload.models.transformer import Transformer
 from simulator.workload.optimizers import Optimizer, optimizers
 
@@ -68,17 +69,18 @@ def predict_network_row(row: Mapping[str, str], catalogue: Catalogue) -> Predict
     device = catalogue.devices[row["device_id"]]
     part = number(row, "devices_per_accel", 1.0) or 1.0  # a counted die of two is half a device
     counted = max(1, int(number(row, "n_accel")))
-    machine = _share_of(Machine.of(device, _precision(row, device)), part)
+    precision = _precision(row, device)
+    machine = _share_of(Machine.of(device, precision), part)
     devices = max(1, ceil(counted * part))
     plan = _plan(row, counted)
     table = PlanTable.of([plan])
     nodes, tiers = _tiers(row, device, devices, catalogue)
-    job = SampleJob(network=network_of(row), optimizer=_optimizer(row))
-    vector = (device.vector_fp32 or device.peak.get("fp32", 0.0)) * part
-    group = place_group(np.minimum(table.dp, devices), table.tp, tiers)
-    pipeline = place_group(table.pp, table.dp, tiers)
-    times = price_samples(job, table, group, machine, _framework(row), AnalyticNetwork.of(tiers), vector=vector,
-                          pipeline=pipeline)  # fmt: skip
+    job = SampleJob(network=network_of(row), global_batch=plan.global_batch, precision=precision,
+                    optimizer=_optimizer(row))  # fmt: skip
+    program = lower_samples(job, table, tiers)
+    if devices < plan.dp:  # ranks that share a device exchange on it
+        program = replace(program, replicas=place_group(np.minimum(table.dp, devices), table.tp, tiers))
+    times = price_samples(program, machine, _framework(row), AnalyticNetwork.of(tiers))
     seconds = float(estimate(times, table, nodes=float(nodes)).step[0])
     label: Label = "calibrated" if machine.efficiency.origin == "calibrated" else "assumed"
     return Prediction(_in_units(row, plan.global_batch, seconds), label, "", None)
@@ -99,21 +101,15 @@ def _share_of(machine: Machine, part: float) -> Machine:
     if part >= 1.0:
         return machine
     units = None if machine.units is None else max(1, round(machine.units * part))
-    return replace(machine, peak=machine.peak * part, peak16=machine.peak16 * part,
+    return replace(machine, peak=machine.peak * part, peak16=machine.peak16 * part, vector=machine.vector * part,
                    bandwidth=machine.bandwidth * part, units=units)  # fmt: skip
 
 
 @lru_cache(maxsize=512)
 def _network(name: str, size: int | None) -> Network:
     model = find_model(name)
-    if model.network is not None:
-        printed = model.forward.image_size if model.forward else None
-        if size is None or printed is None:
-            return model.network.build(model.network.training_size)
-        return model.network.build(round(model.network.size * size / printed))  # a latent is smaller than its image
-    if model.forward is None:
-        raise InputError(f"neither layers nor the cost of a forward pass of {name!r} are known.")
-    return typical_network(model.forward, size if model.forward.image_size else None)
+    sized = model.forward is not None and model.forward.image_size is not None
+    return layers_of(model, size if sized else None)
 
 
 def network_of(row: Mapping[str, str]) -> Network:
@@ -157,7 +153,7 @@ def _framework(row: Mapping[str, str]) -> Framework:
     engine = row.get("engine", "")
     if engine in _OF_THEIR_OWN:
         return framework_named(engine)
-    return framework_named("convolutional-channels-last" if _channels_last(row) else "convolutional")
+    return network_framework(channels_last=_channels_last(row))
 
 
 def _channels_last(row: Mapping[str, str]) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from simulator.workload.models.networks.network import Network
 from simulator.workload.models.transformer import Transformer
 from simulator.workload.operators import Attention, Elementwise, ExpertGemm, Gemm, Operator, Scan
 from simulator.workload.transformer_blocks import blocks, head_operators
@@ -29,6 +30,11 @@ class ForwardFlop:
     def total(self) -> float:
         """All of them."""
         return self.products + self.attention + self.head
+
+
+def network_flop(network: Network) -> float:
+    """Return the FLOP of one forward pass of one sample of a network."""
+    return 2.0 * network.macs
 
 
 def forward_flop(model: Transformer, seq_len: int) -> ForwardFlop:

@@ -11,15 +11,16 @@ from simulator.costs.compute import Machine
 from simulator.costs.estimate import estimate
 from simulator.costs.layers import LayerTable, layer_passes, product_times
 from simulator.costs.network import AnalyticNetwork
-from simulator.costs.sample_step import SampleJob, price_samples
+from simulator.costs.sample_step import price_samples
 from simulator.costs.step import StepTimes
 from simulator.foundation.errors import InputError
-from simulator.mapping.placement import place_group
 from simulator.mapping.plan import Plan, PlanTable
+from simulator.mapping.samples import lower_samples
 from simulator.profiles.catalogue import load_catalogue
 from simulator.profiles.framework import Framework, framework_named
 from simulator.topology.build import build_cluster
 from simulator.topology.fabric import Fabric
+from simulator.workload.jobs.samples import SampleJob
 from simulator.workload.jobs.training import Precision
 from simulator.workload.models.library import load_forward, load_network
 from simulator.workload.models.networks.canvas import Canvas
@@ -50,8 +51,8 @@ def test_of_a_copied_table_the_rows_are_exchanged_that_were_looked_up_and_never_
     plans = PlanTable.of([Plan(dp=8, micro_batch=size) for size in (1, 2, 2**20)])
     node = _CATALOGUE.nodes["dgx-a100-640gb"]
     cluster = build_cluster(nodes=[(node, _A100, 1)], links=_CATALOGUE.links, fabric=Fabric(shape="fat-tree"))
-    group = place_group(plans.dp, plans.tp, cluster.tiers)
-    times = price_samples(job, plans, group, machine(), framework, Counting(), vector=_A100.peak["fp32"])  # type: ignore[arg-type]
+    program = lower_samples(job, plans, cluster.tiers)
+    times = price_samples(program, machine(), framework, Counting())  # type: ignore[arg-type]
     dense = (job.network.parameters - job.tables) * framework.gradient_bytes
     one, two, all_ = times.gradients - dense
     assert one == pytest.approx(8 * job.looked_up * framework.gradient_bytes / 2)
@@ -64,8 +65,7 @@ def step(name: str, plan: Plan, on: Machine | None = None) -> float:
     tiers = build_cluster(nodes=[(node, _A100, 2)], links=_CATALOGUE.links, fabric=Fabric(shape="fat-tree")).tiers
     table = PlanTable.of([plan])
     job = SampleJob(network=load_network(name), optimizer=optimizers["momentum"])
-    times = price_samples(job, table, place_group(table.dp, table.tp, tiers), on or machine(), _FRAMEWORK,
-                          AnalyticNetwork.of(tiers), vector=_A100.peak["fp32"])  # fmt: skip
+    times = price_samples(lower_samples(job, table, tiers), on or machine(), _FRAMEWORK, AnalyticNetwork.of(tiers))
     found = estimate(times, table)
     assert found.step[0] == pytest.approx(sum(part[0] for part in found.parts.values()))
     return float(found.step[0])
@@ -182,9 +182,7 @@ def priced(plan: Plan, name: str = "resnet101", framework: Framework = _FRAMEWOR
     tiers = build_cluster(nodes=[(node, _A100, 2)], links=_CATALOGUE.links, fabric=Fabric(shape="fat-tree")).tiers
     table = PlanTable.of([plan])
     job = SampleJob(network=load_network(name), optimizer=optimizers["momentum"])
-    return price_samples(job, table, place_group(table.dp, table.tp, tiers), machine("fp32"), framework,
-                         AnalyticNetwork.of(tiers), vector=_A100.peak["fp32"],
-                         pipeline=place_group(table.pp, table.dp, tiers))  # fmt: skip
+    return price_samples(lower_samples(job, table, tiers), machine("fp32"), framework, AnalyticNetwork.of(tiers))
 
 
 @pytest.mark.parametrize("stages", [2, 4, 8])
@@ -252,7 +250,8 @@ def test_the_device_waits_for_each_decision_of_each_sample() -> None:
     tiers = build_cluster(nodes=[(_CATALOGUE.nodes["dgx-a100-640gb"], _A100, 1)], links=_CATALOGUE.links,
                           fabric=Fabric(shape="fat-tree")).tiers  # fmt: skip
     table = PlanTable.of([Plan(micro_batch=size) for size in (8, 64)])
-    steps = [price_samples(SampleJob(network=each, optimizer=optimizers["sgd"]), table,
-                           place_group(table.dp, table.tp, tiers), machine(), _FRAMEWORK, AnalyticNetwork.of(tiers),
-                           vector=0.0).forward[:, 0] for each in (network, choosing)]  # fmt: skip
+    programs = [lower_samples(SampleJob(network=each, optimizer=optimizers["sgd"]), table, tiers)
+                for each in (network, choosing)]  # fmt: skip
+    steps = [price_samples(program, machine(), _FRAMEWORK, AnalyticNetwork.of(tiers)).forward[:, 0]
+             for program in programs]  # fmt: skip
     assert steps[1] - steps[0] == pytest.approx(np.array([8, 64]) * 500 * _FRAMEWORK.dispatch.kernel_s)

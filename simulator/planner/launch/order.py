@@ -51,6 +51,10 @@ def order_of(scenario: Scenario, *, plan: Plan | None = None, workload: str | No
         return ServeOrder(name=scenario.name, workload=chosen)
     if not isinstance(chosen, TrainWorkload):
         raise InputError(f"workload {chosen.id!r} is neither trained nor served; there is nothing to start.")
+    if not isinstance(chosen.job, TrainingJob):
+        raise InputError(
+            f"{chosen.job.model.name} is a network on samples; launch files are known of transformers only."
+        )
     decided = plan or chosen.plan
     if decided is None:
         raise InputError(f"nothing is decided for {chosen.id!r}; set its parallelism, or plan it first.")

@@ -15,6 +15,8 @@ from simulator.planner.sensitivity import sensitivity
 from simulator.results.plan_plots import plot_candidates, plot_front
 from simulator.results.report import Grid, Reason, Report, Section, Tile, picture
 from simulator.results.step_parts import MEANINGS
+from simulator.workload.jobs.samples import Job
+from simulator.workload.jobs.training import TrainingJob
 
 #: key of a plan -> what it does, for readers who do not train models
 MEANS: Final = {
@@ -44,12 +46,16 @@ def layout_report(found: Recommendation) -> Report:
         kicker=parts.kicker(found.scenario),
         decision=f"Train {result.job.model.name} with {in_short(found)}: {show(result.step_time, 'time')} a step.",
         detail=f"On {machines} ({result.hardware.devices} x {result.hardware.device}), {result.hardware.framework}; "
-        f"{plan.global_batch} samples of {result.job.seq_len:,} tokens a step.",
+        f"{plan.global_batch} samples {_length(result.job)}a step.",
         tiles=tuple(tiles(found)),
         reasons=tuple(reasons(found)),
         sections=tuple(sections(found)),
         footer=parts.foot(found.scenario),
     )
+
+
+def _length(job: Job) -> str:
+    return f"of {job.seq_len:,} tokens " if isinstance(job, TrainingJob) else ""
 
 
 def in_short(found: Recommendation) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from simulator.foundation.errors import InputError
+from simulator.workload.models.parameters import count_parameters
 from simulator.workload.models.transformer import Transformer
 from simulator.workload.optimizers import Optimizer, optimizers
 
@@ -72,6 +73,16 @@ class TrainingJob:
     optimizer: Optimizer = field(default_factory=lambda: optimizers["adamw"])
     trained_share: float = 1.0
     steps: int = 1
+
+    @property
+    def parameters(self) -> int:
+        """Learned numbers of the model."""
+        return count_parameters(self.model).total
+
+    @property
+    def widest(self) -> tuple[int, int]:
+        """Rows and columns of a typical large matrix of the layers."""
+        return self.model.hidden, self.model.ffn
 
     @property
     def tokens_per_step(self) -> int:

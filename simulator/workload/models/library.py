@@ -11,6 +11,7 @@ from simulator.foundation.errors import InputError, Place, UnknownName
 from simulator.workload.models.facts import ForwardFacts
 from simulator.workload.models.files import Architecture, ModelFile, read_model
 from simulator.workload.models.networks.network import Network
+from simulator.workload.models.networks.typical import typical_network
 
 _BESIDE_PACKAGE = ("_data/scenarios/models", "../scenarios/models")  # in a wheel; in a checkout or editable install
 _SEPARATORS = re.compile(r"[\s_/-]+")
@@ -116,6 +117,27 @@ def load_network(name_or_path: str | Path, size: int | None = None) -> Network:
     if model.network is None:
         raise InputError(f"model {model.name!r} has no layers in its file, only {_known_by(model)}.")
     return model.network.build(size)
+
+
+def layers_of(model: ModelFile, size: int | None = None) -> Network:
+    """Return a model's layers in training, or equal layers of its published cost where none are known.
+
+    Args:
+        size: of a sample: pixels along an edge of an image where the model says them, and then a latent shrinks with
+            its image; else what the size of its recipe counts. None: the model's own in training.
+
+    Raises:
+        InputError: neither layers nor the cost of a sample are known, or no source says how the cost follows the size.
+    """
+    printed = model.forward.image_size if model.forward else None
+    if model.network is not None:
+        own = model.network.training_size if size is None else size
+        return model.network.build(
+            own if size is None or printed is None else round(model.network.size * size / printed)
+        )
+    if model.forward is None:
+        raise InputError(f"neither layers nor the cost of a forward pass of {model.name!r} are known.")
+    return typical_network(model.forward, size)
 
 
 def load_forward(name_or_path: str | Path) -> ForwardFacts:
