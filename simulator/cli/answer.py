@@ -57,7 +57,7 @@ ANSWERS: dict[str, str] = {
 }
 
 #: class of workload -> the command that plays it instead
-ELSEWHERE: dict[str, str] = {"SharedFabricWorkload": "rackcast comm share"}
+ELSEWHERE: dict[str, str] = {"SharedFabricWorkload": "rackcast comm share", "PlaceWorkload": "rackcast plan"}
 
 
 def answer_for(

@@ -1,12 +1,13 @@
 """One door to the planner: a scenario's question is answered by the search for its kind.
 
 A training job is split over a given cluster, or gets its cluster too; a service gets the machines of one kind, or a mix
-of several kinds.
+of several kinds; many jobs get their nodes.
 """
 
 from __future__ import annotations
 
 from simulator.foundation.errors import InputError
+from simulator.planner.placing.placement_plan import PlacementPlan, recommend_placement
 from simulator.planner.recommendation import Recommendation, recommend
 from simulator.planner.search import Watch
 from simulator.planner.serving.pricing import service_question
@@ -14,11 +15,12 @@ from simulator.planner.serving.service_mix import FleetMix, cheapest_fleet
 from simulator.planner.serving.service_plan import ServicePlan, recommend_service
 from simulator.planner.training_cluster import ClusterPlan, asks_for_a_cluster, recommend_cluster
 from simulator.scenario import Scenario
+from simulator.scenario.place import PlaceWorkload
 from simulator.scenario.serve import ServeWorkload
 from simulator.simulation import chosen_workload
 
 #: an answer of any kind
-Answer = Recommendation | ClusterPlan | ServicePlan | FleetMix
+Answer = Recommendation | ClusterPlan | ServicePlan | FleetMix | PlacementPlan
 
 
 def decide(
@@ -44,6 +46,10 @@ def decide(
         Infeasible: nothing does; with the reasons and the smallest relaxations.
     """
     entry = chosen_workload(scenario, workload)
+    if isinstance(entry, PlaceWorkload):
+        if objective is not None or confirm is not None:
+            raise InputError("jobs are placed by their value, and not played; leave --objective and --confirm out.")
+        return recommend_placement(scenario, entry)
     if not isinstance(entry, ServeWorkload):
         if asks_for_a_cluster(scenario):
             return recommend_cluster(scenario, objective=objective, confirm=confirm, top=top, workload=workload)

@@ -11,6 +11,7 @@ from typing import Any, Final
 from simulator.foundation.errors import Infeasible
 from simulator.foundation.units import show
 from simulator.planner.decide import Answer
+from simulator.planner.placing.placement_plan import PlacementPlan
 from simulator.planner.recommendation import Recommendation
 from simulator.planner.serving.cheapest import fresh_draw
 from simulator.planner.serving.mix import cheapest_mix
@@ -185,3 +186,26 @@ def _(found: FleetMix, wanted: Mapping[str, Any]) -> Fate:
         return Fate(margin=None, why=f"of the expected fleet {str(error).rstrip('.')}")
     price = sum(number * one for number, one in zip(nodes, prices, strict=True))
     return Fate(margin=price / found.mix.price - 1.0)
+
+
+@held_of.register
+def _(found: PlacementPlan) -> Held:
+    return Held(
+        scenario=found.scenario.name,
+        objective="value",
+        decision=found.decision,
+        margin=None,
+        binding=found.binding[0][0] if found.binding else None,
+        metrics={"value": found.placed.value, "exchange_device_s_per_step": found.placed.exchange_s,
+                 "nodes_taken": float(found.placed.nodes)},
+        told=("value", "nodes_taken"),
+    )  # fmt: skip
+
+
+@fate_of.register
+def _(found: PlacementPlan, wanted: Mapping[str, Any]) -> Fate:
+    """Ask the integer programme what is placed if the expected jobs must be; where they stand is left to it."""
+    if unknown := [name for name in wanted if name not in found.placed.tasks]:
+        return Fate(margin=None, why=f"there is no job {', '.join(unknown)}")
+    margin = found.worse({name: int(one.get("tasks", 0)) for name, one in wanted.items()})
+    return Fate(margin=margin, why="the jobs that were placed cannot all be placed now")
