@@ -21,7 +21,7 @@ _GAP: Final = 1e-9
 #: nodes of a search tree that is never cut off: the most that HiGHS counts
 _ENDLESS: Final = 2**31 - 1
 #: slack that an earlier objective leaves to the later ones, of the size that HiGHS itself allows a row
-_SLACK: Final = 1e-6
+SLACK: Final = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,7 @@ class Programme:
             values, value, gap = best
             found.append(value)
             gaps.append(gap)
-            rows.append((dict(terms), -math.inf, value + _SLACK * max(1.0, abs(value))))
+            rows.append((dict(terms), -math.inf, value + SLACK * max(1.0, abs(value))))
         assert values is not None, "at least one objective"
         return Solved(values=values, objectives=tuple(found), gaps=tuple(gaps))
 
@@ -115,7 +115,7 @@ class Programme:
         values = np.where(self._whole, np.rint(found.x), found.x)
         value = total(terms, values)
         gap = value - float(found.mip_dual_bound)
-        return values, value, gap if gap > _SLACK * max(1.0, abs(value)) else 0.0
+        return values, value, gap if gap > SLACK * max(1.0, abs(value)) else 0.0
 
 
 def total(terms: Terms, values: Floats) -> float:

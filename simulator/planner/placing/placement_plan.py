@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from simulator.foundation.errors import Infeasible
+from simulator.planner.integer_programme import SLACK
 from simulator.planner.placing.crossing import Crossing, crossing
 from simulator.planner.placing.jobs import Job, Level, Room, Spares, rooms_of
 from simulator.planner.placing.programme import Placed, place_jobs
@@ -207,7 +208,7 @@ def _binding(asked: _Asked, placed: Placed) -> tuple[tuple[str, float], ...]:
     for name, freer in _relaxations(asked):
         better = freer.placed(by_value=True)
         assert better is not None, "fewer constraints, and what was placed can still stand"
-        if better.value > placed.value + 1e-6 * max(1.0, placed.value):
+        if better.value > placed.value * (1.0 + SLACK):
             gains.append((name, better.value - placed.value))
     return tuple(sorted(gains, key=lambda pair: -pair[1]))
 
