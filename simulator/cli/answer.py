@@ -57,7 +57,11 @@ ANSWERS: dict[str, str] = {
 }
 
 #: class of workload -> the command that plays it instead
-ELSEWHERE: dict[str, str] = {"SharedFabricWorkload": "rackcast comm share", "PlaceWorkload": "rackcast plan"}
+ELSEWHERE: dict[str, str] = {
+    "SharedFabricWorkload": "rackcast comm share",
+    "PlaceWorkload": "rackcast plan",
+    "CapacityWorkload": "rackcast plan",
+}
 
 
 def answer_for(

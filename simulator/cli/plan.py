@@ -70,6 +70,7 @@ def command(
     Training: parallelism, micro-batch and memory savers; with plan.choices.nodes or count also the cheapest or fastest
     cluster inside slo.finish and slo.cost. Service: machines, their number, layout, format and batch
     limits at least cost (or energy, or carbon) inside its limits. Many jobs (kind: place): which stands where.
+    Demands that come and go (kind: capacity): regions, and what to own, reserve and rent.
 
     With --out: plan.json, plan.csv, golden.yaml (for --expect), report.html (the page of --html), and pictures: step
     timeline, layout map, where the step goes, memory of the best plans, step time against memory.
@@ -153,7 +154,8 @@ class _Told:
 
 
 def _told(found: Answer, question: Scenario) -> _Told:
-    from simulator.cli import plan_cluster, plan_mix, plan_place, plan_serve, plan_train
+    from simulator.cli import plan_capacity, plan_cluster, plan_mix, plan_place, plan_serve, plan_train
+    from simulator.planner.capacity.capacity_plan import CapacityPlan
     from simulator.planner.placing.placement_plan import PlacementPlan
     from simulator.planner.recommendation import Recommendation
     from simulator.planner.serving.service_mix import FleetMix
@@ -168,6 +170,8 @@ def _told(found: Answer, question: Scenario) -> _Told:
         told = _Told(decision=plan_mix.decision(found), table=None, draw=_nothing)
     elif isinstance(found, PlacementPlan):
         told = _Told(decision=plan_place.decision(found), table="plan.csv", draw=partial(plan_place.draw, found))
+    elif isinstance(found, CapacityPlan):
+        told = _Told(decision=plan_capacity.decision(found), table="plan.csv", draw=partial(plan_capacity.draw, found))
     else:
         told = _Told(decision=plan_cluster.decision(found), table="clusters.csv",
                      draw=partial(plan_cluster.draw, found))  # fmt: skip

@@ -1,12 +1,13 @@
 """One door to the planner: a scenario's question is answered by the search for its kind.
 
 A training job is split over a given cluster, or gets its cluster too; a service gets the machines of one kind, or a mix
-of several kinds; many jobs get their nodes.
+of several kinds; many jobs get their nodes; demands that come and go get regions and ways to pay.
 """
 
 from __future__ import annotations
 
 from simulator.foundation.errors import InputError
+from simulator.planner.capacity.capacity_plan import CapacityPlan, recommend_capacity
 from simulator.planner.placing.placement_plan import PlacementPlan, recommend_placement
 from simulator.planner.recommendation import Recommendation, recommend
 from simulator.planner.search import Watch
@@ -15,12 +16,13 @@ from simulator.planner.serving.service_mix import FleetMix, cheapest_fleet
 from simulator.planner.serving.service_plan import ServicePlan, recommend_service
 from simulator.planner.training_cluster import ClusterPlan, asks_for_a_cluster, recommend_cluster
 from simulator.scenario import Scenario
+from simulator.scenario.capacity import CapacityWorkload
 from simulator.scenario.place import PlaceWorkload
 from simulator.scenario.serve import ServeWorkload
 from simulator.simulation import chosen_workload
 
 #: an answer of any kind
-Answer = Recommendation | ClusterPlan | ServicePlan | FleetMix | PlacementPlan
+Answer = Recommendation | ClusterPlan | ServicePlan | FleetMix | PlacementPlan | CapacityPlan
 
 
 def decide(
@@ -50,6 +52,10 @@ def decide(
         if objective is not None or confirm is not None:
             raise InputError("jobs are placed by their value, and not played; leave --objective and --confirm out.")
         return recommend_placement(scenario, entry)
+    if isinstance(entry, CapacityWorkload):
+        if confirm is not None:
+            raise InputError("capacity is chosen by an exact programme and not played; leave --confirm out.")
+        return recommend_capacity(scenario, entry, objective=objective)
     if not isinstance(entry, ServeWorkload):
         if asks_for_a_cluster(scenario):
             return recommend_cluster(scenario, objective=objective, confirm=confirm, top=top, workload=workload)

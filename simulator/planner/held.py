@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from simulator.foundation.errors import Infeasible
 from simulator.foundation.units import show
+from simulator.planner.capacity.capacity_plan import CapacityPlan
 from simulator.planner.decide import Answer
 from simulator.planner.placing.placement_plan import PlacementPlan
 from simulator.planner.recommendation import Recommendation
@@ -209,3 +210,25 @@ def _(found: PlacementPlan, wanted: Mapping[str, Any]) -> Fate:
         return Fate(margin=None, why=f"there is no job {', '.join(unknown)}")
     margin = found.worse({name: int(one.get("tasks", 0)) for name, one in wanted.items()})
     return Fate(margin=margin, why="the jobs that were placed cannot all be placed now")
+
+
+@held_of.register
+def _(found: CapacityPlan) -> Held:
+    return Held(
+        scenario=found.scenario.name,
+        objective=found.objective,
+        decision=found.decision,
+        margin=None,
+        binding=found.binding[0][0] if found.binding else None,
+        metrics={"cost_usd": found.chosen.usd, "energy_j": found.chosen.joules, "carbon_g": found.chosen.grams},
+        told=("cost_usd",),
+    )
+
+
+@fate_of.register
+def _(found: CapacityPlan, wanted: Mapping[str, Any]) -> Fate:
+    """Ask the programme again with every demand in the region that was expected; the numbers are left to it."""
+    regions = {name: str(value) for name, value in wanted.items() if not isinstance(value, Mapping)}
+    if unknown := [name for name in regions if name not in found.chosen.regions]:
+        return Fate(margin=None, why=f"there is no demand {', '.join(unknown)}")
+    return Fate(margin=found.worse(regions), why="the demands cannot all run in the regions that were expected")

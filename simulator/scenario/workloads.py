@@ -7,12 +7,13 @@ from typing import Annotated, Any, Final, Union
 from pydantic import Field
 
 from simulator.foundation.registry import Registry
-from simulator.scenario import batch_infer, data, federated, place, rl, serve, shared_fabric, train
+from simulator.scenario import batch_infer, capacity, data, federated, place, rl, serve, shared_fabric, train
 from simulator.scenario.kinds import Context, WorkloadKind
 
 workload_kinds: Final[Registry[WorkloadKind]] = Registry("kind of workload")
 for _kind in (
     train.KIND, data.KIND, batch_infer.KIND, shared_fabric.KIND, serve.KIND, federated.KIND, rl.KIND, place.KIND,
+    capacity.KIND,
 ):  # fmt: skip
     workload_kinds.add(_kind.name, _kind)
 
