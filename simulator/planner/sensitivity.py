@@ -18,9 +18,11 @@ from simulator.costs.network import AnalyticNetwork
 from simulator.costs.sensitivity import at_host_speed
 from simulator.foundation.errors import Infeasible
 from simulator.mapping.plan import PlanTable
+from simulator.planner.capacity.capacity_plan import CapacityPlan
 from simulator.planner.decide import Answer
 from simulator.planner.golden import FLIP
 from simulator.planner.objectives import objectives
+from simulator.planner.placing.placement_plan import PlacementPlan
 from simulator.planner.priced import price_table
 from simulator.planner.question import Question, question_of
 from simulator.planner.recommendation import Recommendation
@@ -91,6 +93,26 @@ def _(found: ServicePlan) -> list[Tried]:
 @sensitivity.register
 def _(found: FleetMix) -> list[Tried]:
     return list(_mixes(found))
+
+
+@sensitivity.register
+def _(found: PlacementPlan) -> list[Tried]:
+    """What else could be placed without each limit, or with one more node."""
+    return [
+        Tried(assumption=name, change="one more" if name.startswith("one more") else "not kept", flips=True,
+              then=f"value {gain:g} more could be placed")
+        for name, gain in found.binding
+    ]  # fmt: skip
+
+
+@sensitivity.register
+def _(found: CapacityPlan) -> list[Tried]:
+    """How far each price and the demand must be off before regions or ways to pay change."""
+    return [
+        Tried(assumption=one.assumption, change="x 1/3 to x 3" if one.factor is None else f"x {one.factor:.3g}",
+              flips=one.factor is not None, then=one.becomes)
+        for one in found.flips
+    ]  # fmt: skip
 
 
 def _of_layout(found: Recommendation) -> Iterator[Tried]:

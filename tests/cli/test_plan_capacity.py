@@ -20,7 +20,14 @@ def test_capacity_is_shown_written_drawn_and_held_fast(tmp_path: Path, capsys: p
         assert held >= row["asked_nodes"]
     assert all(one is None or one["cost_usd"] >= told["cost_usd"] - 1.0 for one in told["others"].values())
     names = {path.name for path in tmp_path.iterdir()}
-    assert names == {"plan.json", "plan.csv", "golden.yaml", "nodes-by-period.png", "cost-against-carbon.png"}
+    assert names == {
+        "plan.json",
+        "plan.csv",
+        "golden.yaml",
+        "report.html",
+        "nodes-by-period.png",
+        "cost-against-carbon.png",
+    }
     golden = str(tmp_path / "golden.yaml")
     assert main(["plan", FILE, "--expect", golden]) == 0
     out = capsys.readouterr().out

@@ -19,7 +19,13 @@ def test_a_placement_is_shown_written_and_drawn(tmp_path: Path, capsys: pytest.C
     assert told["status"] == "ok"
     assert set(told["rejected"]) == {"c"}
     assert len({row["leaf"] for row in told["decision"] if row["job"] == "a"}) == 1
-    assert {path.name for path in tmp_path.iterdir()} == {"plan.json", "plan.csv", "golden.yaml", "placement.png"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "plan.json",
+        "plan.csv",
+        "golden.yaml",
+        "report.html",
+        "placement.png",
+    }
     assert main(["plan", FILE, *FEW]) == 0
     out = capsys.readouterr().out
     assert "Place 2 of 3 jobs" in out

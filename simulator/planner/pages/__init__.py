@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from simulator.planner.capacity.capacity_plan import CapacityPlan
 from simulator.planner.decide import Answer
+from simulator.planner.pages.capacity import capacity_report
 from simulator.planner.pages.cluster import cluster_report
 from simulator.planner.pages.layout import layout_report
 from simulator.planner.pages.mix import mix_report
+from simulator.planner.pages.placement import placement_report
 from simulator.planner.pages.service import service_report
+from simulator.planner.placing.placement_plan import PlacementPlan
 from simulator.planner.recommendation import Recommendation
 from simulator.planner.serving.service_mix import FleetMix
 from simulator.planner.serving.service_plan import ServicePlan
@@ -23,4 +27,8 @@ def html_of(found: Answer) -> str:
         return page(service_report(found))
     if isinstance(found, FleetMix):
         return page(mix_report(found))
+    if isinstance(found, PlacementPlan):
+        return page(placement_report(found))
+    if isinstance(found, CapacityPlan):
+        return page(capacity_report(found))
     return page(cluster_report(found))
