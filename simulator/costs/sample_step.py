@@ -20,7 +20,7 @@ from simulator.costs.compute import Machine
 from simulator.costs.layers import LayerTable, layer_passes, layer_seconds
 from simulator.costs.passes import Network as Fabric
 from simulator.costs.passes import Work
-from simulator.costs.step import HIDEABLE, StepTimes, recomputed_share
+from simulator.costs.step import HIDEABLE, StepTimes, buckets, recomputed_share
 from simulator.foundation.errors import InputError
 from simulator.mapping.balance import balanced_stages
 from simulator.mapping.placement import Group
@@ -32,8 +32,6 @@ from simulator.workload.optimizers import update_bytes_per_parameter
 
 Floats = NDArray[np.float64]
 
-#: launches of an eager update per tensor of parameters: decay, momentum, step
-UPDATE_KERNELS: Final = 3
 #: bytes per row element that a sparse update moves: gradient written and read, weight read and written, in fp32
 SPARSE_UPDATE: Final = 16.0
 
@@ -187,7 +185,8 @@ def _gradients(
 ) -> tuple[Floats, Floats]:
     """Return shown and hidden seconds of exchanging the gradients, once per step, with the last micro-batch."""
     size = exchanged_elements(job, plans) * framework.gradient_bytes
-    seconds = np.where(plans.dp > 1, fabric.time("all_reduce", size, group), 0.0)
+    pieces = buckets(size, framework)
+    seconds = np.where(plans.dp > 1, pieces * fabric.time("all_reduce", size / pieces, group), 0.0)
     if not framework.overlaps_gradients:
         return seconds, np.zeros_like(seconds)
     hidden = HIDEABLE * np.minimum(seconds, backward)
@@ -200,5 +199,5 @@ def _update(job: SampleJob, samples: Floats, machine: Machine, framework: Framew
                                             gradient_bytes=framework.gradient_bytes)  # fmt: skip
     rows = 0.0 if job.copies_tables else SPARSE_UPDATE * job.looked_up
     moved = job.held * per_weight + rows * samples
-    launches = UPDATE_KERNELS * LayerTable.of(job.network).tensors * framework.dispatch.kernels
+    launches = framework.update_kernels * LayerTable.of(job.network).tensors * framework.dispatch.kernels
     return np.maximum(moved / machine.stream, launches * framework.dispatch.kernel_s)

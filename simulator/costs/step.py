@@ -20,6 +20,7 @@ from simulator.costs.passes import Network, Passes, Work, block_passes
 from simulator.mapping.plan import RECOMPUTE, SCHEDULES, SPLIT_BACKWARD
 from simulator.mapping.program import Program
 from simulator.profiles.framework import Framework
+from simulator.workload.models.parameters import weight_tensors
 from simulator.workload.optimizers import update_bytes_per_parameter
 
 Floats = NDArray[np.float64]
@@ -226,7 +227,8 @@ def _gradients(program: Program, backward: Floats, framework: Framework, network
             continue
         gradient = held * framework.gradient_bytes * trained
         weight = held * min(program.job.precision.weight_bytes, 2.0 if framework.gradient_bytes <= 4 else 4.0) * trained
-        reduced = reduced + network.time("all_reduce", gradient, group)
+        pieces = buckets(gradient, framework)
+        reduced = reduced + pieces * network.time("all_reduce", gradient / pieces, group)
         scattered = scattered + network.time("reduce_scatter", gradient, group)
         gathered = gathered + network.time("all_gather", weight, group)
     times = np.where(zero == 2, program.table.micro_batches, 1)
@@ -236,6 +238,13 @@ def _gradients(program: Program, backward: Floats, framework: Framework, network
         return seconds, np.zeros_like(seconds)
     hidden = HIDEABLE * np.minimum(seconds, backward * times)
     return seconds - hidden, hidden
+
+
+def buckets(size: Floats, framework: Framework) -> Floats:
+    """Return in how many exchanges gradients of ``size`` bytes go out, each with its start and its steps."""
+    if not framework.bucket_bytes:
+        return np.ones_like(size)
+    return np.maximum(1.0, np.ceil(size / framework.bucket_bytes))
 
 
 def _copies_agree(program: Program, framework: Framework, network: Network) -> Floats:
@@ -263,7 +272,7 @@ def _away(program: Program, machine: Machine, framework: Framework, forward: Flo
 
 
 def _optimizer(program: Program, machine: Machine, framework: Framework) -> Floats:
-    """Return seconds of the memory-bound update of the weights that one rank owns."""
+    """Return seconds of the update of the weights that one rank owns: bound by memory, or by launching its kernels."""
     job = program.job
     moved = update_bytes_per_parameter(
         job.optimizer, weight_bytes=job.precision.weight_bytes, gradient_bytes=framework.gradient_bytes
@@ -273,4 +282,5 @@ def _optimizer(program: Program, machine: Machine, framework: Framework) -> Floa
     owned = np.stack([dense + expert, dense / data + expert / expert_data])  # whole, and sharded from ZeRO-1 on
     updated = owned[np.minimum(program.table.zero, 1), program.layout_index]
     updated = updated * np.where(program.table.zero == 0, copies(program.table), 1.0)  # else the copies share it
-    return updated * job.trained_share * moved / machine.stream
+    launches = framework.update_kernels * framework.dispatch.kernels * weight_tensors(job.model) / program.table.pp
+    return np.maximum(updated * job.trained_share * moved / machine.stream, launches * framework.dispatch.kernel_s)

@@ -13,7 +13,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from simulator.foundation.errors import UnknownName
-from simulator.foundation.schema import Fraction, Name, StrictModel, load, quantity
+from simulator.foundation.schema import Bytes, Fraction, Name, StrictModel, load, quantity
 from simulator.profiles.catalogue import shipped_root
 
 _Seconds = quantity("time")
@@ -72,6 +72,8 @@ class Framework:
     loads_whole: bool  # a checkpoint is read into sharded weights while all of them stand gathered
     recompute_unasked: Unasked
     recomputes_last: bool  # recomputation covers a step's last micro-batch too, whose backward pass follows at once
+    bucket_bytes: float  # gradients that are exchanged together; 0: all of a rank at once
+    update_kernels: int  # launches per tensor of parameters in an update; 0: all tensors in a few launches
     channels_last: bool  # images lie in memory pixel by pixel, as matrix units read them, not channel by channel
     aliases: tuple[str, ...]
 
@@ -119,6 +121,8 @@ class FrameworkFile(StrictModel):
     loads_whole: bool = False
     recompute_unasked: Unasked = "unknown"
     recomputes_last: bool = True
+    bucket: Bytes | None = None
+    update_kernels: Annotated[int, Field(ge=0, le=100)] = 0
     channels_last: bool = False
 
 
@@ -152,6 +156,8 @@ def frameworks() -> dict[str, Framework]:
             loads_whole=file.loads_whole,
             recompute_unasked=file.recompute_unasked,
             recomputes_last=file.recomputes_last,
+            bucket_bytes=file.bucket or 0.0,
+            update_kernels=file.update_kernels,
             channels_last=file.channels_last,
             aliases=tuple(file.aliases),
         )

@@ -32,7 +32,7 @@ from simulator.topology.fabric import Fabric
 from simulator.topology.tiers import Tier
 from simulator.validation.facts import number
 from simulator.validation.prediction import Label, Prediction
-from simulator.validation.unprinted import counted
+from simulator.validation.unprinted import counted, version_of
 from simulator.validation.used_servers import used_servers
 from simulator.workload.jobs.samples import SampleJob
 from simulator.workload.jobs.training import Precision
@@ -153,6 +153,8 @@ def _framework(row: Mapping[str, str]) -> Framework:
     engine = row.get("engine", "")
     if engine in _OF_THEIR_OWN:
         return framework_named(engine)
+    if version_of(row) == "adaptdl":
+        return framework_named("adaptdl-convolutional")
     return network_framework(channels_last=_channels_last(row))
 
 

@@ -24,6 +24,9 @@ _BINNED: Final = ("PyTorch/LanguageModeling/BERT/", "PaddlePaddle/LanguageModeli
 #: what is pre-trained beside a model and left out afterwards (Clark et al. 2020, arXiv 2003.10555)
 _BESIDE: Final = {"electra-base": "electra-base-generator"}
 
+#: measurements of schedulers whose jobs run under AdaptDL: "step_time ... incl. AdaScale statistics"
+_ADAPTED: Final = "siasosp23/artifacts"
+
 
 def is_pretraining(row: Mapping[str, str]) -> bool:
     """Return whether a row of an encoder is not said to be fine-tuning."""
@@ -44,9 +47,11 @@ def trained_beside(row: Mapping[str, str]) -> str | None:
 
 
 def version_of(row: Mapping[str, str]) -> str:
-    """Return the framework that a row names, with the version that its source tells."""
-    engine = row.get("engine", "")
-    return "tensorflow-2" if engine == "tensorflow" and "TensorFlow2/" in row.get("source", "") else engine
+    """Return the framework that a row names, with the version or the library on top of it that its source tells."""
+    engine, source = row.get("engine", ""), row.get("source", "")
+    if engine == "pytorch" and source.startswith(_ADAPTED):
+        return "adaptdl"
+    return "tensorflow-2" if engine == "tensorflow" and "TensorFlow2/" in source else engine
 
 
 #: scripts of a speech encoder, which print tokens/s: in pre-training the positions that are masked and guessed, in

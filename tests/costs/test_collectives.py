@@ -235,3 +235,30 @@ def test_a_misspelt_choice_gets_the_nearest(keywords):
         collective_time("all-reduce", SIZE, 8, TIERS, **keywords)
     with pytest.raises(UnknownName, match="all-reduce"):
         collective_time("all-redux", SIZE, 8, TIERS)
+
+
+def over_sockets(devices: int, nodes: int):
+    """Return a group of ``devices`` in each of ``nodes`` hosts that reach each other by TCP."""
+    host = Tier(name="pcie", span=devices, bandwidth=16e9, port_bandwidth=16e9, latency=0.0, link="pcie3-host-copy")
+    leaf = Tier(name="leaf", span=devices * nodes, bandwidth=6.25e9 / devices, port_bandwidth=6.25e9, latency=0.0,
+                link="aws-ena-50g")  # fmt: skip
+    return reach((devices, nodes), (host, leaf))
+
+
+def test_over_sockets_a_ring_is_taken_however_good_a_tree_would_be():
+    group = over_sockets(4, 4)
+    chosen = collective_cost("all-reduce", SIZE, group)
+    tree = collective_cost("all-reduce", SIZE, group, algorithm="tree")
+    assert tree.time < chosen.time
+    assert chosen.algorithm == "ring"
+
+
+def test_a_ring_of_several_ranks_in_each_of_two_hosts_runs_both_ways_between_them():
+    """Bytes over each host's adapter are 2 (p - 1) / p of the message; two hosts get a smaller share of the rate."""
+    fraction = load_fabrics()["sockets"].two_hosts_fraction
+    time = {hosts: float(collective_cost("all-reduce", 64 * SIZE, over_sockets(2, hosts)).time) for hosts in (2, 3)}
+    assert time[2] / time[3] == pytest.approx((6 / 4) / (10 / 6) / fraction, rel=0.02)
+    alone = over_sockets(1, 2)
+    even = replace(alone, levels=tuple(replace(level, fabric=level.fabric.with_constants(two_hosts_fraction=1.0))
+                                       for level in alone.levels))  # fmt: skip
+    assert collective_cost("all-reduce", SIZE, alone).time == collective_cost("all-reduce", SIZE, even).time

@@ -12,7 +12,7 @@ from simulator.costs.estimate import estimate
 from simulator.costs.layers import LayerTable, layer_passes, product_times
 from simulator.costs.network import AnalyticNetwork
 from simulator.costs.sample_step import price_samples
-from simulator.costs.step import StepTimes
+from simulator.costs.step import StepTimes, buckets
 from simulator.foundation.errors import InputError
 from simulator.mapping.plan import Plan, PlanTable
 from simulator.mapping.samples import lower_samples
@@ -255,3 +255,21 @@ def test_the_device_waits_for_each_decision_of_each_sample() -> None:
     steps = [price_samples(program, machine(), _FRAMEWORK, AnalyticNetwork.of(tiers)).forward[:, 0]
              for program in programs]  # fmt: skip
     assert steps[1] - steps[0] == pytest.approx(np.array([8, 64]) * 500 * _FRAMEWORK.dispatch.kernel_s)
+
+
+def test_an_update_tensor_by_tensor_takes_its_launches_or_its_bytes_whichever_is_longer() -> None:
+    tensors = LayerTable.of(load_network("resnet101")).tensors
+    fused, each, many = (replace(_FRAMEWORK, update_kernels=count) for count in (0, 1, 1000))
+    update = {name: float(priced(Plan(micro_batch=8), framework=one).optimizer[0])
+              for name, one in (("fused", fused), ("each", each), ("many", many))}  # fmt: skip
+    assert update["fused"] <= update["each"] < update["many"]
+    assert update["many"] == pytest.approx(1000 * tensors * _FRAMEWORK.dispatch.kernel_s)
+
+
+def test_gradients_in_buckets_pay_for_the_start_of_each() -> None:
+    whole, bucketed = _FRAMEWORK, replace(_FRAMEWORK, bucket_bytes=1e6)
+    size = np.array([0.0, 0.5e6, 10.1e6])
+    assert list(buckets(size, whole)) == [1, 1, 1]
+    assert list(buckets(size, bucketed)) == [1, 1, 11]
+    once, often = (priced(Plan(micro_batch=8, dp=8), framework=one) for one in (whole, bucketed))
+    assert float((once.gradients + once.gradients_hidden)[0]) < float((often.gradients + often.gradients_hidden)[0])

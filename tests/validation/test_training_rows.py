@@ -7,6 +7,7 @@ import pytest
 from simulator.costs.memory import account
 from simulator.profiles.catalogue import load_catalogue
 from simulator.validation.training import predict_training_row, program_of, run_of
+from simulator.workload.models.parameters import weight_tensors
 
 CATALOGUE = load_catalogue()
 
@@ -87,3 +88,20 @@ def test_the_version_of_a_framework_is_read_off_its_source():
     row = {**ENCODER, "engine": "tensorflow"}
     assert run_of({**row, "source": "TensorFlow/LanguageModeling"}, CATALOGUE).framework.name == "tensorflow"
     assert run_of({**row, "source": "TensorFlow2/LanguageModeling"}, CATALOGUE).framework.name == "tensorflow-2"
+
+
+def test_jobs_of_adaptive_schedulers_measure_their_gradients_after_each_update():
+    row = {**ENCODER, "model_id": "bert-base", "source": "siasosp23/artifacts sia-simulator", "precision": "fp32",
+           "global_batch_samples": "4", "micro_batch_samples": "4", "seq_len_tokens": "384"}  # fmt: skip
+    assert run_of(row, CATALOGUE).framework.name == "adaptdl"
+    measured, plain = (
+        predict_training_row({**row, "source": source}, CATALOGUE).value for source in (row["source"], "")
+    )
+    assert measured is not None
+    assert plain is not None
+    assert measured < plain
+
+
+def test_weights_of_bert_lie_in_as_many_tensors_as_are_published():
+    """199 in bert-base-uncased: 16 a layer, 5 of the embedding, 2 of the pooler; the count leaves the pooler out."""
+    assert weight_tensors(run_of({**ENCODER, "model_id": "bert-base"}, CATALOGUE).job.model) == 199 - 2

@@ -46,6 +46,8 @@ class Fabric:
     in_network_fraction: float | None = None  # share of the datasheet rate when the switch reduces; None: it cannot
     host_capacity: float | None = None  # all ranks together, where traffic is copied through host memory
     host_pair: int = 1  # so many ranks share a switch and need no host memory
+    two_hosts_fraction: float = 1.0  # share of its rate that is left where both ways run between the same two hosts
+    rings_only: bool = False  # the library keeps to rings: trees need more than the one flow that hosts open
     direct_launch: float = 0.0  # a fused all-reduce kernel that reads its peers' memory
     direct_step: float = 0.0  # one barrier among its ranks, per peer
     direct_fraction: float = 1.0  # share of the datasheet rate of such reads
@@ -68,7 +70,9 @@ IDEAL: Final = Fabric()
 
 #: what a class may state: every field of Fabric that is a figure
 CONSTANTS: Final = tuple(
-    field.name for field in fields(Fabric) if field.name not in ("name", "library", "assumed", "host_pair")
+    field.name
+    for field in fields(Fabric)
+    if field.name not in ("name", "library", "assumed", "host_pair", "rings_only")
 )
 
 
@@ -85,6 +89,7 @@ class _Constants(StrictModel):
     copy_weight: _Weight | None = None
     in_network_fraction: _Ratio | None = None
     host_capacity: Bandwidth | None = None
+    two_hosts_fraction: _Ratio | None = None
     direct_launch: Seconds | None = None
     direct_step: Seconds | None = None
     direct_fraction: _Ratio | None = None
@@ -100,6 +105,7 @@ class _Class(StrictModel):
     inherits: Name | None = None
     library: Library | None = None
     host_pair: Count | None = None
+    rings_only: bool | None = None
     source: str
     unmeasured: tuple[str, ...] = Field(default=(), strict=False)  # stated, but taken from elsewhere than a fit
     constants: _Constants = _Constants()
@@ -197,7 +203,7 @@ def _stated(entry: _Class) -> frozenset[str]:
 
 def _fabric(entry: _Class, parent: Fabric | None) -> Fabric:
     values: dict[str, Any] = {name: getattr(entry.constants, name) for name in _stated(entry)}
-    for key in ("library", "host_pair"):
+    for key in ("library", "host_pair", "rings_only"):
         if getattr(entry, key) is not None:
             values[key] = getattr(entry, key)
     assumed = frozenset(name for name in CONSTANTS if name not in values or name in entry.unmeasured)

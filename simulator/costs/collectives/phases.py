@@ -19,6 +19,7 @@ from simulator.foundation.units import KIBI
 Kind = Literal["steps", "exchange", "pair", "in-network", "direct"]
 
 _POINT_TO_POINT: Final = ("exchange", "pair")
+_BOTH_WAYS: Final = 2  # ranks of a ring whose two neighbours are the same one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +141,8 @@ def rate(level: Level, kind: Kind) -> Array:
     if kind == "direct":
         fraction = fabric.direct_fraction
     own = {"exchange": level.uniform, "pair": level.pair}.get(kind, level.bandwidth) * fraction
+    both_ways = (level.ranks == _BOTH_WAYS) & (level.below > 1)
+    own = own * np.where(both_ways, fabric.two_hosts_fraction, 1.0)
     if fabric.host_capacity is None:
         return own
     shared = np.minimum(own, fabric.host_capacity / np.maximum(level.ranks, 1))

@@ -158,6 +158,8 @@ def _habit(operation: str, over: Reach) -> tuple[str, ...]:
             library = level.fabric.library
             break
     names = HABITS[library][operation]
+    if any(level.fabric.rings_only and np.any(level.ranks > 1) for level in over.levels):
+        names = tuple(name for name in names if name != "tree") or names
     can_reduce = over.inner.fabric.in_network_fraction is not None and bool(np.any(over.inner.ranks > 2))
     return tuple(name for name in names if name != "in-network" or can_reduce)
 

@@ -81,6 +81,27 @@ def count_parameters(model: Transformer) -> Parameters:
     )
 
 
+def weight_tensors(model: Transformer) -> int:
+    """Return how many tensors the learned numbers of a transformer lie in, routed experts of a layer as one each way.
+
+    BERT-base: 16 in each of 12 layers (queries, keys, values and output, two matrices, two norms, each with a bias),
+    and 5 of the embedding.
+
+    >>> from simulator.workload.models.transformer import Transformer
+    >>> bert = Transformer(name="bert", kind="encoder", layers=12, hidden=768, heads=12, kv_heads=12, head_dim=64,
+    ...                    ffn=3072, vocab=30522, max_seq=512, tied_embeddings=True, learned_positions=True, bias=True,
+    ...                    norm="layer", token_types=2, embedding_norm=True, final_norm=False, head=False)
+    >>> weight_tensors(bert)
+    197
+    """
+    matrices = 4 + (3 if model.gated else 2)
+    each = (2 if model.bias else 1) * matrices + (2 if model.norm == "layer" else 1) * 2
+    embeddings = 1 + model.learned_positions + (model.token_types > 0) + 2 * model.embedding_norm
+    sides = model.layers + model.encoder_layers
+    crossing = model.layers if model.encoder_layers else 0
+    return each * sides + each // 2 * crossing + embeddings
+
+
 def attention_parameters(model: Transformer, *, whole_sequence: bool = False) -> int:
     """Return the parameters of one self- (or cross-) attention, its inner norms and sinks included.
 
