@@ -1,4 +1,4 @@
-"""A machine and a network that are not at their best: slower devices, narrower links."""
+"""A machine, a network and a host that are not as bought: slower or faster devices, links and launches."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from simulator.costs.compute import Machine
 from simulator.foundation.errors import UnknownName
+from simulator.profiles.framework import Framework
 from simulator.topology.tiers import Tier
 
 
@@ -32,3 +33,11 @@ def _scaled(tier: Tier, factor: float) -> Tier:
     torus = tier.torus and replace(tier.torus, link_bandwidth=tier.torus.link_bandwidth * factor)
     return replace(tier, bandwidth=tier.bandwidth * factor, port_bandwidth=tier.port_bandwidth * factor,
                    pair_limit=times(tier.pair_limit), uniform_limit=times(tier.uniform_limit), torus=torus)  # fmt: skip
+
+
+def at_host_speed(framework: Framework, times: float) -> Framework:
+    """Return the framework on a host that launches work so many times as fast."""
+    dispatch = framework.dispatch
+    faster = replace(dispatch, kernel_s=dispatch.kernel_s / times, micro_batch_s=dispatch.micro_batch_s / times,
+                     step_s=dispatch.step_s / times)  # fmt: skip
+    return replace(framework, dispatch=faster)

@@ -60,14 +60,17 @@ def estimate(times: StepTimes, table: PlanTable, *, nodes: Floats | float = 1.0)
     if (table.schedule >= SPLIT_BACKWARD).any():
         bubble, busy = _split_backward(times, table, bubble, busy)
     boundary = exposed_sends(times, table) * times.boundary
+    within = times.exchanged + times.gathered, times.waiting
+    busiest = work.argmax(axis=1)[:, None]
+    exchanged, launched = (m * np.take_along_axis(seconds, busiest, axis=1)[:, 0] for seconds in within)
     alone = busy + bubble + boundary + times.gradients + times.optimizer + times.offload + times.host
     waiting = alone * straggling(nodes)
     return StepEstimate(
         step=alone + waiting,
         parts={
-            "compute": busy - m * (times.exchanged + times.gathered + times.waiting),
-            "exchange": m * (times.exchanged + times.gathered),
-            "host": m * times.waiting + times.host,
+            "compute": busy - exchanged - launched,
+            "exchange": exchanged,
+            "host": launched + times.host,
             "bubble": bubble,
             "boundary": boundary,
             "gradients": times.gradients,

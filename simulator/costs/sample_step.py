@@ -83,9 +83,9 @@ def _price_stage(
         gradients=shown, gradients_hidden=hidden,
         optimizer=_update(job, samples * plans.micro_batches, machine, framework),
         offload=none,
-        host=np.full(len(plans), dispatch.step_s), products=both.products, elementwise=both.elementwise,
-        exchanged=both.exchanged, gathered=none,
-        waiting=forward_waits * (1.0 + again) + backward_waits + decided,
+        host=np.full(len(plans), dispatch.step_s), products=_stages(both.products),
+        elementwise=_stages(both.elementwise), exchanged=_stages(both.exchanged), gathered=_stages(none),
+        waiting=_stages(forward_waits * (1.0 + again) + backward_waits + decided),
     )  # fmt: skip
 
 

@@ -49,8 +49,8 @@ class StepTimes:
         optimizer: the update of the weights one rank holds, on the device or, offloaded, on its host.
         offload: transfers to and from what lies outside the device that nothing hides.
         host: time of the step that belongs to the host alone.
-        products, elementwise, exchanged, gathered, waiting: (P,) pass times of the stage with most layers by where they
-            go: arithmetic, memory traffic, collectives inside layers, weights awaited, device idle behind the host.
+        products, elementwise, exchanged, gathered, waiting: (P, K) pass times of a stage's layers by where they go:
+            arithmetic, memory traffic, collectives inside layers, weights awaited, device idle behind the host.
     """
 
     forward: Floats
@@ -93,7 +93,6 @@ def price(program: Program, machine: Machine, framework: Framework, network: Net
     waiting = layer.forward.busy(machine, framework)[1] + layer.backward.busy(machine, framework)[1]
     weights, joined = _splits(program, layer, last, layers)
     away = _away(program, machine, framework, over_stages(stage_forward), over_stages(stage_backward))
-    inner = over_stages(layers)
     return StepTimes(
         forward=stage_forward,
         backward=stage_backward,
@@ -107,11 +106,11 @@ def price(program: Program, machine: Machine, framework: Framework, network: Net
         optimizer=away.update,
         offload=away.transfers,
         host=np.full(len(program.table), framework.dispatch.step_s),
-        products=busy.products[index] * inner,
-        elementwise=busy.elementwise[index] * inner,
-        exchanged=busy.exchanged[index] * inner,
-        gathered=gathered * inner,
-        waiting=waiting[index] * inner,
+        products=layers * busy.products[index][:, None],
+        elementwise=layers * busy.elementwise[index][:, None],
+        exchanged=layers * busy.exchanged[index][:, None],
+        gathered=layers * gathered[:, None],
+        waiting=layers * waiting[index][:, None],
     )
 
 

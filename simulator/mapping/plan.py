@@ -42,6 +42,7 @@ class Plan:
     schedule: str = "1f1b"
     order: str = "tp-cp-dp-pp"
     layers_per_stage: tuple[int, ...] = ()  # of each stage, embedding and head apart; empty: as even as may be
+    shares: tuple[int, ...] = ()  # micro-batches of each DP rank, the most of them ``micro_batches``; empty: equal
 
     def __post_init__(self) -> None:
         degrees = {
@@ -68,11 +69,17 @@ class Plan:
             raise InputError(f"vpp={self.vpp} needs pp > 1: virtual stages interleave pipeline stages.")
         if self.vpp > 1 and SCHEDULES.index(self.schedule) >= SPLIT_BACKWARD:
             raise InputError(f"schedule={self.schedule!r} has no virtual stages: write vpp: 1, or schedule: 1f1b.")
-        if self.schedule == "dualpipe" and (self.pp % 2 or self.micro_batches % 2 or self.micro_batches < 2 * self.pp):
-            raise InputError(
-                f"schedule='dualpipe' with pp={self.pp} and {self.micro_batches} micro-batches: it needs an even pp "
-                f"and an even number of micro-batches, at least 2 * pp = {2 * self.pp}."
-            )
+        self._check_dualpipe()
+        self._check_shares()
+
+    def _check_dualpipe(self) -> None:
+        """Raise :class:`InputError` if replicas do fewer micro-batches than DualPipe needs, or an odd number."""
+        for count in sorted({self.micro_batches, *self.shares}):
+            if self.schedule == "dualpipe" and (self.pp % 2 or count % 2 or count < 2 * self.pp):
+                raise InputError(
+                    f"schedule='dualpipe' with pp={self.pp} and {count} micro-batches: it needs an even pp "
+                    f"and an even number of micro-batches, at least 2 * pp = {2 * self.pp}."
+                )
 
     def _check_stages(self) -> None:
         """Raise :class:`InputError` if the layers named for the stages are not those of ``pp`` stages."""
@@ -85,6 +92,25 @@ class Plan:
                     f"layers_per_stage={named}: stage {stage} holds {layers} layers; each holds at least one layer per "
                     f"virtual stage, and equally many in each (vpp={self.vpp})."
                 )
+
+    def _check_shares(self) -> None:
+        """Raise :class:`InputError` if the shares are not those of the replicas, or replicas cannot have unequal ones.
+
+        Replicas that gather weights or exchange tokens in each pass must do equally many passes.
+        """
+        if not self.shares:
+            return
+        if len(self.shares) != self.dp or min(self.shares) < 0 or max(self.shares) != self.micro_batches:
+            raise InputError(
+                f"{len(self.shares)} shares of micro-batches for dp={self.dp} replicas: each has one of at least 0, "
+                f"and the largest is micro_batches={self.micro_batches}."
+            )
+        if self.zero > 1:
+            raise InputError(f"shares with zero={self.zero}: its replicas meet in each pass, so that all must do "
+                             "equally many; write zero: 0 or 1, or equal shares.")  # fmt: skip
+        if (self.tp * self.cp) % self.ep:
+            raise InputError(f"shares with ep={self.ep}: replicas that exchange tokens do equally many passes; ep must "
+                             f"divide tp*cp={self.tp * self.cp}.")  # fmt: skip
 
     @property
     def ranks(self) -> int:
@@ -100,7 +126,20 @@ class Plan:
     @property
     def global_batch(self) -> int:
         """Samples of one step."""
-        return self.micro_batch * self.micro_batches * self.dp
+        return self.micro_batch * (sum(self.shares) if self.shares else self.micro_batches * self.dp)
+
+    def share(self, replica: int) -> int:
+        """Return the micro-batches of one DP rank."""
+        return self.shares[replica] if self.shares else self.micro_batches
+
+    def of_share(self, micro_batches: int) -> Plan:
+        """Return the plan of a job whose replicas all do as many micro-batches as those of one share."""
+        return replace(self, shares=(), micro_batches=max(micro_batches, 1))
+
+    def with_shares(self, shares: Sequence[int]) -> Plan:
+        """Return the plan with other shares; equal ones are none."""
+        most = max(shares)
+        return replace(self, micro_batches=most, shares=() if min(shares) == most else tuple(shares))
 
 
 #: columns of a table that are indices into names

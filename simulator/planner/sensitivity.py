@@ -13,9 +13,8 @@ from typing import Final
 
 import numpy as np
 
-from simulator.costs.conditions import at_speed, with_bandwidth
+from simulator.costs.conditions import at_host_speed, at_speed, with_bandwidth
 from simulator.costs.network import AnalyticNetwork
-from simulator.costs.sensitivity import at_host_speed
 from simulator.foundation.errors import Infeasible
 from simulator.mapping.plan import PlanTable
 from simulator.planner.capacity.capacity_plan import CapacityPlan

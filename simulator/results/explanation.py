@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from simulator.foundation.units import DAY, GIGA, TERA, show
-from simulator.mapping.unfolding import HEALTHY
+from simulator.results.lanes import lane_sentences
 from simulator.results.step_parts import MEANINGS
 
 if TYPE_CHECKING:
@@ -19,6 +19,13 @@ _RESOURCES: Final = {
     "scaleup": "scale-up bandwidth (inside a node or rack)",
     "scaleout": "scale-out bandwidth (between nodes)",
     "host": "a faster host (kernel launches)",
+    "host_link": "bandwidth between device and host",
+    "host_memory": "bandwidth of host memory",
+    "drives": "bandwidth of the node's drives",
+    "servers": "bandwidth of the parameter servers",
+    "memory_capacity": "memory capacity (less recomputation, larger micro-batches)",
+    "storage": "speed of the storage",
+    "loaders": "processor cores of the loaders",
 }
 _WORTH_TELLING: Final = 0.0005  # share of a step
 
@@ -59,19 +66,27 @@ def _where(result: Result) -> Iterator[str]:
     ]
     if others:
         yield f"Then {'; '.join(others)}."
-    count = sum(one.count for one in result.classes if set(one.conditions) != {HEALTHY})
+    yield from lane_sentences(result.lanes, result.step_time)
+    count = sum(one.count for one in result.classes if any(condition.amiss for condition in one.conditions))
     if count:
         yield f"{count} of {result.plan.dp} replicas are slowed by events; all others wait for them."
 
 
 def _what_helps(result: Result) -> Iterator[str]:
     ranked = sorted(result.gains.items(), key=lambda gain: (-gain[1], gain[0]))
-    told = [f"{_RESOURCES[name]} {gain:.1%}" for name, gain in ranked if gain >= _WORTH_TELLING]
-    idle = [_RESOURCES[name] for name, gain in ranked if gain < _WORTH_TELLING]
+    told = [f"{_resource(result, name)} {gain:.1%}" for name, gain in ranked if gain >= _WORTH_TELLING]
+    idle = [_resource(result, name) for name, gain in ranked if gain < _WORTH_TELLING]
     if told:
         yield f"Ten per cent more of each would save, of the step: {'; '.join(told)}."
     if idle:
         yield f"More of {', '.join(idle)} would buy nothing."
+
+
+def _resource(result: Result, name: str) -> str:
+    if name in _RESOURCES:
+        return _RESOURCES[name]
+    number = int(name.removeprefix("kind "))
+    return f"the speed of {result.hardware.kinds[number]} alone"
 
 
 def _memory(result: Result) -> Iterator[str]:

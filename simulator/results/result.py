@@ -12,6 +12,7 @@ from simulator.mapping.plan import Plan
 from simulator.mapping.unfolding import ReplicaClass
 from simulator.profiles.error_bands import ErrorBand
 from simulator.results.feeding import Feeding
+from simulator.results.lanes import Lane
 from simulator.results.metrics import DEFINITIONS
 from simulator.results.synchronization import Synchronization
 from simulator.results.whole_run import WholeRun
@@ -33,6 +34,12 @@ class Hardware:
     nodes: int
     devices_per_node: int
     framework: str
+    kinds: tuple[str, ...] = ()  # of device, on a cluster of several
+
+    @property
+    def named(self) -> str:
+        """How many of which devices; of several kinds the name of the device says it already."""
+        return self.device if " x " in self.device else f"{self.devices} x {self.device}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -55,6 +62,7 @@ class Result:
         trace: what was played; None for an estimate.
         synchronization: how the replicas came to the same weights; None for a plain all-reduce each step.
         run: the whole run around the step; None if nobody asks for its end.
+        lanes: every stage of every class of replicas: its machine, work and memory.
         feeding: what data and checkpoints do to the step; None if the scenario has neither.
     """
 
@@ -79,6 +87,7 @@ class Result:
     feeding: Feeding | None = None
     synchronization: Synchronization | None = None
     run: WholeRun | None = None
+    lanes: tuple[Lane, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Result of {self.scenario}: {self.summary}>"
@@ -104,7 +113,7 @@ class Result:
         error = f", {self.band.words}" if self.band else ""
         rate = f"{m['samples_per_s']:,.0f} samples/s, " if isinstance(self.job, SampleJob) else ""
         text = (
-            f"{self.job.model.name} on {self.hardware.devices} x {self.hardware.device}: "
+            f"{self.job.model.name} on {self.hardware.named}: "
             f"{show(self.step_time, 'time')} per step, {rate}"
             f"{m['flop_per_s_per_device'] / TERA:.4g} TFLOP/s per device, MFU {m['mfu']:.1%}, "
             f"memory {used:.1f} of {limit:.1f} GB ({self.label}{error})"
@@ -132,6 +141,7 @@ class Result:
             "memory_bytes": dict(self.memory),
             "gains_of_ten_per_cent": dict(self.gains),
             "replica_classes": [asdict(one) for one in self.classes],
+            "lanes": [asdict(one) for one in self.lanes],
             "assumptions": list(self.assumptions),
             **({"synchronization": self.synchronization.facts()} if self.synchronization else {}),
             **({"run": self.run.facts()} if self.run else {}),

@@ -68,7 +68,7 @@ def parts_of_trace(
         trace: of one step.
         lane: class of replicas and stage.
         times: what the passes of that stage are made of (a table of one plan).
-        micro_batches: of the step.
+        micro_batches: of the step, of the lane's replicas.
         dual: whether half of them pass through the mirrored piece (DualPipe).
     """
     stage = lane[1]
@@ -95,9 +95,9 @@ def within_passes(times: StepTimes, pieces: tuple[int, int], micro_batches: int,
         return micro_batches * 0.5 * float(seconds[0, pieces[0]] + seconds[0, pieces[1]])
 
     saved = max(mean(times.forward + times.backward) - passes, 0.0) if times.joined.any() else 0.0
-    exchange = max(micro_batches * float(times.exchanged[0] + times.gathered[0]) - saved, 0.0)
+    exchange = max(mean(times.exchanged + times.gathered) - saved, 0.0)
     recompute = mean(times.recomputed)
-    host = micro_batches * float(times.waiting[0])
+    host = mean(times.waiting)
     compute = passes - exchange - recompute - host
     assert compute >= -1e-9 * passes, f"passes of {passes} s hold more than that"
     return {"compute": max(compute, 0.0), "recompute": recompute, "exchange": exchange, "host": host}

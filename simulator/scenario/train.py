@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
+import numpy as np
 from pydantic import BeforeValidator, Field
 
 from simulator.costs.host import Offload
@@ -33,6 +34,7 @@ from simulator.scenario.train_run import (
     stages_from,
 )
 from simulator.scenario.train_sync import EVERY_STEP, Sync, SyncFile, sync_from
+from simulator.topology.scaleup import devices_per_node
 from simulator.workload.jobs.samples import Job, SampleJob
 from simulator.workload.jobs.training import Precision, TrainingJob
 from simulator.workload.models.files import ModelFile
@@ -73,6 +75,10 @@ class BatchFile(StrictModel):
     micro: MicroBatch = Field(default="auto", description="samples of one forward pass of one DP rank")
 
 
+StageLayers: Any = Annotated[list[Degree], Field(min_length=1, max_length=10_000)]
+ReplicaShares: Any = Annotated[list[Annotated[int, Field(ge=0, le=10**6)]], Field(min_length=1, max_length=100_000)]
+
+
 class LayoutFile(StrictModel):
     """Degrees of parallelism and memory savers; dp fills the cluster if it is left out."""
 
@@ -91,9 +97,15 @@ class LayoutFile(StrictModel):
     order: Literal["tp-cp-dp-pp", "tp-cp-pp-dp"] = Field(
         default="tp-cp-dp-pp", description="which ranks are neighbours, innermost degree first"
     )
-    layers_per_stage: Annotated[list[Degree], Field(max_length=10_000)] = Field(
-        default_factory=list,
-        description="layers of each pipeline stage, as in [12, 20, 20, 12]; left out: as even as may be",
+    layers_per_stage: text_or(Literal["even", "speed"], StageLayers) = Field(  # type: ignore[valid-type]
+        default="even",
+        description="layers of each pipeline stage, as in [12, 20, 20, 12]; even: as even as may be; speed: those that "
+        "end the step soonest on the devices under them",
+    )
+    shares: text_or(Literal["equal", "speed"], ReplicaShares) = Field(  # type: ignore[valid-type]
+        default="equal",
+        description="micro-batches of each replica, or of each replica of each group of nodes; speed: those that end "
+        "the step soonest",
     )
 
 
@@ -144,6 +156,18 @@ class TrainFile(StrictModel):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BySpeed:
+    """What of a plan is left to the speed of the machines: the lengths of its stages, the shares of its replicas."""
+
+    lengths: bool = False
+    shares: bool = False
+
+
+#: nothing is left to it
+DECIDED: Final = BySpeed()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainWorkload:
     """One training job.
 
@@ -153,6 +177,7 @@ class TrainWorkload:
         samples: of the whole run; None if nobody asks for its end.
         micro_batch: samples of one forward pass of one DP rank; None for the planner to choose.
         plan: the decision, if it is taken; None for the planner to take.
+        by_speed: what of the plan is left to the speed of the machines.
         sync: how replicas come to the same weights.
         data: what feeds it; None if it never waits for data.
         checkpoint: None if none is written.
@@ -166,6 +191,7 @@ class TrainWorkload:
     samples: float | None
     micro_batch: int | None
     plan: Plan | None
+    by_speed: BySpeed = DECIDED
     sync: Sync = EVERY_STEP
     data: TrainInput | None = None
     checkpoint: TrainCheckpoint | None = None
@@ -197,6 +223,7 @@ def build(file: TrainFile, context: Context) -> TrainWorkload:
         samples=samples,
         micro_batch=micro,
         plan=None if file.parallelism == "auto" else _plan(file.parallelism, job, micro, context),
+        by_speed=_by_speed(file.parallelism),
         sync=EVERY_STEP if file.sync is None else sync_from(file.sync, context.below("sync")),
         data=feed,
         checkpoint=saved,
@@ -294,13 +321,7 @@ def _plan(layout: LayoutFile, job: Job, micro: int | None, context: Context) -> 
         if micro is None:
             raise InputError("a decided parallelism needs a decided micro-batch: a number, or 'parallelism: auto'.")
     assert micro is not None
-    with context.at("batch", "global"):
-        if samples % (micro * dp):
-            below = samples // (micro * dp) * micro * dp
-            near = ", ".join(str(count) for count in (below, below + micro * dp) if count)
-            raise InputError(
-                f"{samples} samples are not a multiple of micro * dp = {micro} * {dp} = {micro * dp}. Nearest: {near}."
-            )
+    shares = _shares(layout, samples, micro, dp, context)
     with context.at("parallelism"):
         if isinstance(job, SampleJob):
             _cuts_network(layout, job)
@@ -314,14 +335,63 @@ def _plan(layout: LayoutFile, job: Job, micro: int | None, context: Context) -> 
             ep=layout.ep,
             vpp=layout.vpp,
             micro_batch=micro,
-            micro_batches=samples // (micro * dp),
+            micro_batches=max(shares),
             zero=layout.zero,
             sequence_parallel=layout.sequence_parallel,
             recompute=layout.recompute,
             schedule=layout.schedule,
             order=layout.order,
-            layers_per_stage=tuple(layout.layers_per_stage),
+            layers_per_stage=() if isinstance(layout.layers_per_stage, str) else tuple(layout.layers_per_stage),
+            shares=() if min(shares) == max(shares) else shares,
         )
+
+
+def _by_speed(layout: Any) -> BySpeed:
+    if isinstance(layout, str):
+        return DECIDED
+    return BySpeed(lengths=layout.layers_per_stage == "speed", shares=layout.shares == "speed")
+
+
+def _shares(layout: LayoutFile, samples: int, micro: int, dp: int, context: Context) -> tuple[int, ...]:
+    """Return the micro-batches of each replica; what is left to their speed begins as equal as may be.
+
+    Raises:
+        InputError: the batch does not divide, or the shares are not those of the batch.
+    """
+    if layout.shares == "equal":
+        with context.at("batch", "global"):
+            if samples % (micro * dp):
+                below = samples // (micro * dp) * micro * dp
+                near = ", ".join(str(count) for count in (below, below + micro * dp) if count)
+                raise InputError(f"{samples} samples are not a multiple of micro * dp = {micro} * {dp} = {micro * dp}. "
+                                 f"Nearest: {near}.")  # fmt: skip
+        return (samples // (micro * dp),) * dp
+    with context.at("parallelism", "shares"):
+        count, rest = divmod(samples, micro)
+        if rest or not count:
+            raise InputError(f"shares are of micro-batches; {samples} samples are no multiple of micro = {micro}.")
+        if layout.shares == "speed":
+            return tuple(count // dp + (replica < count % dp) for replica in range(dp))
+        shares = _of_replicas(layout, dp, context)
+        if sum(shares) != count:
+            raise InputError(
+                f"the shares of {dp} replicas add up to {sum(shares)} micro-batches; the batch has {count}."
+            )
+        return shares
+
+
+def _of_replicas(layout: LayoutFile, dp: int, context: Context) -> tuple[int, ...]:
+    """Return the share of each replica from a list of them, or of one for each group of nodes."""
+    given = list(layout.shares)
+    if len(given) == dp:
+        return tuple(given)
+    ends = np.cumsum([devices_per_node(node) * count for node, count in context.nodes])
+    if len(given) != len(ends):
+        raise InputError(f"{len(given)} shares; write one for each of the {dp} replicas, or for each of the "
+                         f"{len(ends)} groups of nodes.")  # fmt: skip
+    inside = layout.tp * layout.cp
+    step = inside * layout.pp if layout.order == "tp-cp-pp-dp" else inside
+    return tuple(given[int(np.searchsorted(ends, replica * step, side="right"))] for replica in range(dp))
 
 
 def _dp(layout: LayoutFile, context: Context) -> int:
@@ -365,7 +435,7 @@ def _divides_model(layout: LayoutFile, model: Transformer) -> None:
             f"pp*vpp = {layout.pp}*{layout.vpp} = {stages} stages for the {layers} layers "
             f"of {model.name}; at most one stage per layer."
         )
-    if layout.layers_per_stage and sum(layout.layers_per_stage) != layers:
+    if not isinstance(layout.layers_per_stage, str) and sum(layout.layers_per_stage) != layers:
         raise InputError(
             f"layers_per_stage={layout.layers_per_stage} holds {sum(layout.layers_per_stage)} layers; {model.name} has "
             f"{layers}. Embedding and head are counted by themselves, on the first and on the last stage."

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from simulator.costs.memory import usable_memory
 from simulator.costs.passes import attention_kernel
 from simulator.costs.rent import power_w, rent_usd_per_s
-from simulator.costs.sensitivity import step_gains
 from simulator.engine.trace import Trace
-from simulator.mapping.lowering import AnyProgram
-from simulator.mapping.unfolding import ReplicaClass
+from simulator.mapping.plan import Plan
+from simulator.mapping.unfolding import Condition, ReplicaClass
 from simulator.profiles.error_bands import Work, error_band
 from simulator.results.feeding import Feeding
+from simulator.results.lanes import Lane
 from simulator.results.metrics import Resources, training_metrics
 from simulator.results.result import Hardware, Result
 from simulator.results.synchronization import Synchronization
 from simulator.results.whole_run import WholeRun
 from simulator.scenario import Scenario
 from simulator.scenario.train import TrainWorkload
+from simulator.simulation.gains import feeding_gains, gains_of
 from simulator.simulation.setting import Setting
 from simulator.workload.jobs.samples import Job, SampleJob
 
@@ -39,24 +39,23 @@ def training_result(
     scenario: Scenario,
     workload: TrainWorkload,
     setting: Setting,
-    program: AnyProgram,
     *,
+    plan: Plan,
     classes: tuple[ReplicaClass, ...],
     memory: Mapping[str, float],
+    limit: float,
     parts: Mapping[str, float],
     trace: Trace | None,
+    marks: Mapping[int, Condition],
     feeding: Feeding | None = None,
     synchronization: Synchronization | None = None,
     run: WholeRun | None = None,
+    lanes: tuple[Lane, ...] = (),
 ) -> Result:
-    """Return the result of one training step; data and checkpoints, if there are any, lengthen it by their parts.
-
-    What ten per cent more of a resource saves is known for a plain all-reduce only.
-    """
+    """Return the result of one training step; data and checkpoints, if there are any, lengthen it by their parts."""
     if feeding is not None:
         parts = {**parts, **feeding.parts}
-    plan, step = program.table.row(0), sum(parts.values())
-    limit = usable_memory(setting.smallest)
+    step = sum(parts.values())
     metrics = training_metrics(
         workload.job, plan, resources_of(scenario, setting), step=step, steps=workload.steps,
         attention_repeated=attention_kernel(setting.framework, workload.job.precision) == "unfused",
@@ -67,8 +66,7 @@ def training_result(
     metrics |= feeding.metrics() if feeding else {}
     metrics |= run.metrics() if run else {}
     sources = setting.sources
-    gains = step_gains(program, setting.machine, setting.framework, setting.tiers, scaleup=setting.scaleup,
-                       nodes=float(setting.nodes)) if synchronization is None else {}  # fmt: skip
+    gains = gains_of(workload, setting, plan, marks)
     return Result(
         scenario=scenario.name,
         scenario_sha256=scenario.sha256,
@@ -76,11 +74,12 @@ def training_result(
         fidelity=scenario.run.fidelity,
         hardware=Hardware(
             cluster=scenario.cluster.name,
-            device=setting.device.name,
+            device=setting.name,
             devices=setting.devices,
             nodes=setting.nodes,
             devices_per_node=setting.devices_per_node,
             framework=setting.framework.name,
+            kinds=tuple(kind.device.name for kind in setting.kinds),
         ),
         job=workload.job,
         plan=plan,
@@ -91,13 +90,14 @@ def training_result(
         parts=parts,
         memory=memory,
         memory_limit=limit,
-        gains=feeding.gains(gains) if feeding else gains,
+        gains=feeding.gains(gains) | feeding_gains(scenario, workload, setting, plan, feeding) if feeding else gains,
         classes=classes,
         assumptions=setting.assumptions,
         trace=trace,
         feeding=feeding,
         synchronization=synchronization,
         run=run,
+        lanes=lanes,
     )
 
 

@@ -1,4 +1,4 @@
-"""What the scenario's events do to devices: a condition by device number."""
+"""What devices are and what the scenario's events do to them: a condition by device number."""
 
 from __future__ import annotations
 
@@ -10,8 +10,16 @@ from simulator.simulation.setting import Setting
 
 
 def marks_of(scenario: Scenario, setting: Setting) -> dict[int, Condition]:
-    """Return the conditions of the devices that events touch; raises :class:`UnknownName` for an unknown tier."""
-    marks: dict[int, Condition] = {}
+    """Return the conditions of the devices that events touch, and on a mixed cluster of all.
+
+    Raises :class:`UnknownName` for an unknown tier.
+    """
+    marks = {
+        device: condition
+        for number, kind in enumerate(setting.kinds)
+        for condition in [Condition(machines=(number,))]
+        for device in range(kind.first, kind.first + kind.count)
+    }
     names = [tier.name for tier in setting.tiers]
     for event in scenario.events:
         if isinstance(event, SlowDevice):

@@ -1,4 +1,4 @@
-"""What a training job runs on and with, as the closed forms need it."""
+"""What a training job runs on and with, as the closed forms need it: one kind of machine, or several."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from typing import Final
 from simulator.costs.collectives import fabrics_of
 from simulator.costs.compute import Machine
 from simulator.costs.conditions import at_speed, with_bandwidth
+from simulator.costs.mixed import slowest_of
 from simulator.costs.network import AnalyticNetwork
 from simulator.costs.programs import times_of
 from simulator.costs.step import StepTimes
-from simulator.mapping.lowering import AnyProgram
+from simulator.mapping.lowering import AnyProgram, lower_job
 from simulator.mapping.unfolding import Condition
 from simulator.profiles.device import Device, peak_for
 from simulator.profiles.framework import Framework
 from simulator.scenario import Scenario
 from simulator.scenario.train import TrainWorkload
+from simulator.topology.scaleup import devices_per_node
 from simulator.topology.tiers import Tier
 from simulator.workload.jobs.samples import Job
 
@@ -24,10 +26,29 @@ _CALIBRATED: Final = ("calibrated", "measured", "fitted")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A kind of machine in a cluster of several.
+
+    Attributes:
+        node: name of the node.
+        first, count: the number of its first device, and how many there are.
+        tiers: the network as its devices see it.
+    """
+
+    node: str
+    device: Device
+    machine: Machine
+    first: int
+    count: int
+    tiers: tuple[Tier, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
     """A job and what it runs on: the slowest device of the cluster, its tiers, the software.
 
     Attributes:
+        kinds: of machine, in the order of their devices' numbers, where there are several; else none.
         peak: dense FLOP/s of all devices together, in the job's precision.
         scaleup: devices of one scale-up domain.
         assumptions: what was taken for granted, in words.
@@ -45,18 +66,50 @@ class Setting:
     scaleup: int
     peak: float
     assumptions: tuple[str, ...]
+    kinds: tuple[Kind, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Name of the device, or of all kinds and how many of each."""
+        if not self.kinds:
+            return self.device.name
+        return " + ".join(f"{kind.count} x {kind.device.name}" for kind in self.kinds)
 
     def price(self, program: AnyProgram, condition: Condition) -> StepTimes:
-        """Return the durations of a program's parts where something is amiss; raises for an unknown tier."""
-        machine = at_speed(self.machine, arithmetic=condition.speed, memory=condition.speed)
-        tiers = with_bandwidth(self.tiers, dict(condition.links))
-        return times_of(program, machine, self.framework, AnalyticNetwork.of(tiers))
+        """Return the durations of a program's parts on some machines, where something may be amiss.
+
+        Each kind of machine sees the network in its own way, which places the groups of ranks anew. Raises for an
+        unknown tier.
+        """
+        if not condition.machines:
+            return self._priced(program, self.machine, self.tiers, condition)
+        kinds = [self.kinds[number] for number in condition.machines]
+        return slowest_of(
+            [
+                self._priced(lower_job(self.job, program.table, kind.tiers), kind.machine, kind.tiers, condition)
+                for kind in kinds
+            ]
+        )
+
+    def _priced(
+        self, program: AnyProgram, machine: Machine, tiers: tuple[Tier, ...], condition: Condition
+    ) -> StepTimes:
+        machine = at_speed(machine, arithmetic=condition.speed, memory=condition.speed)
+        names = {tier.name for tier in tiers}
+        narrowed = {name: factor for name, factor in condition.links if name in names or not self.kinds}
+        return times_of(program, machine, self.framework, AnalyticNetwork.of(with_bandwidth(tiers, narrowed)))
+
+    def devices_of(self, condition: Condition) -> tuple[Device, ...]:
+        """Return the devices under a stage."""
+        if not condition.machines:
+            return (self.smallest,)
+        return tuple(self.kinds[number].device for number in condition.machines)
 
     @property
     def sources(self) -> dict[str, str]:
         """What a prediction rests on -> ``calibrated`` or ``assumed``."""
-        efficiency = self.machine.efficiency
-        found = {f"device class {efficiency.name}": efficiency.origin}
+        machines = [kind.machine for kind in self.kinds] or [self.machine]
+        found = {f"device class {one.efficiency.name}": one.efficiency.origin for one in machines}
         for tier, fabric in zip(self.tiers, fabrics_of(self.tiers), strict=True):
             found[f"network tier {tier.name}"] = fabric.origin("link_fraction")
         return {name: "calibrated" if origin in _CALIBRATED else "assumed" for name, origin in found.items()}
@@ -65,15 +118,12 @@ class Setting:
 def setting_of(scenario: Scenario, workload: TrainWorkload) -> Setting:
     """Return the setting of a training job; raises :class:`InputError` for a figure that no source gives.
 
-    On a mixed cluster every device is taken to be as slow as the slowest and as small as the smallest: replicas of
-    equal shares wait for each other in each step.
+    Where one figure must stand for a mixed cluster, it is that of the slowest device, and of the smallest memory.
     """
     job, cluster = workload.job, scenario.cluster
     peaks = [(peak_for(group.device, job.precision.peak), group) for group in scenario.groups]
     slowest = min(peaks, key=lambda found: found[0])[1]
     smallest = min(scenario.groups, key=lambda group: group.device.memory_limit_bytes or 0.0)
-    mixed = len({group.device.name for group in scenario.groups}) > 1
-    taken = (f"every device works at the pace of the slowest, {slowest.device.name}.",) if mixed else ()
     return Setting(
         job=job,
         device=slowest.device,
@@ -86,5 +136,17 @@ def setting_of(scenario: Scenario, workload: TrainWorkload) -> Setting:
         devices_per_node=slowest.node.device_count,
         scaleup=min(one.size for one in cluster.scale_ups),
         peak=sum(peak * group.devices for peak, group in peaks),
-        assumptions=(*taken, *(f"{text.rstrip('.')}." for text in cluster.assumptions)),
+        assumptions=tuple(f"{text.rstrip('.')}." for text in cluster.assumptions),
+        kinds=() if cluster.homogeneous else _kinds(scenario, workload),
     )
+
+
+def _kinds(scenario: Scenario, workload: TrainWorkload) -> tuple[Kind, ...]:
+    """Return the kinds of machine of a mixed cluster."""
+    cluster = scenario.cluster
+    found = []
+    for number, (node, device, count) in enumerate(cluster.groups):
+        machine = replace(Machine.of(device, workload.job.precision), offload=workload.offload)
+        found.append(Kind(node=node.name, device=device, machine=machine, first=cluster.start(number).device,
+                          count=devices_per_node(node) * count, tiers=cluster.tiers_of(number)))  # fmt: skip
+    return tuple(found)

@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
-from simulator.costs.estimate import estimate, straggling
+from simulator.costs.estimate import straggling
+from simulator.costs.memory import usable_memory
+from simulator.costs.mixed import estimate_replicas
 from simulator.engine.training.script import write_script
 from simulator.engine.training.step import play
 from simulator.foundation.errors import InputError
 from simulator.foundation.randomness import Streams
 from simulator.mapping.lowering import lower_job
 from simulator.mapping.plan import Plan, PlanTable
-from simulator.mapping.unfolding import HEALTHY, replica_classes
+from simulator.mapping.unfolding import HEALTHY, ReplicaClass, replica_classes
 from simulator.results.result import Result
 from simulator.results.step_parts import busiest_lane, parts_of_trace, with_stragglers
 from simulator.scenario import Scenario
-from simulator.scenario.train import TrainWorkload
+from simulator.scenario.train import DECIDED, TrainWorkload
 from simulator.simulation.answer import resources_of, training_result
+from simulator.simulation.balanced import balanced
 from simulator.simulation.feasibility import check_memory
 from simulator.simulation.feeding import feeding_of
+from simulator.simulation.lanes import check_lanes, lanes_of
 from simulator.simulation.marks import marks_of
-from simulator.simulation.setting import setting_of
+from simulator.simulation.setting import Setting, setting_of
 from simulator.simulation.synchronizing import exchanged
 from simulator.simulation.whole_run import decided_interval, whole_run
 
 
 def simulate_training(scenario: Scenario, workload: TrainWorkload, plan: Plan | None) -> Result:
     """Play one optimizer step of a training job and return what happened; see :func:`simulator.simulation.simulate`."""
-    plan = _decided(scenario, workload, plan)
     setting = setting_of(scenario, workload)
-    memory = check_memory(setting, plan)
+    marks = marks_of(scenario, setting)
+    left = workload.by_speed if plan is None else DECIDED
+    plan = balanced(_decided(scenario, workload, plan), left, setting, marks)
+    classes = replica_classes(plan, marks)
+    memory, limit = _memory(setting, plan, classes)
     program = lower_job(workload.job, PlanTable.of([plan]), setting.tiers)
-    classes = replica_classes(plan, marks_of(scenario, setting))
     conditions = {condition for one in classes for condition in one.conditions} | {HEALTHY}
     times = {condition: setting.price(program, condition) for condition in conditions}
     in_closed_form = scenario.run.fidelity == "estimate"
@@ -38,13 +44,14 @@ def simulate_training(scenario: Scenario, workload: TrainWorkload, plan: Plan | 
     times = exchange.times
     if in_closed_form:
         trace = None
-        found = estimate(times[HEALTHY], program.table, nodes=float(setting.nodes))
+        found = estimate_replicas(plan, classes, times, nodes=float(setting.nodes))
         parts = {name: float(seconds[0]) for name, seconds in found.parts.items()}
     else:
         trace = play(write_script(plan, classes, times))
         lane = busiest_lane(trace)
-        found_times = times[classes[lane[0]].conditions[lane[1]]]
-        alone = parts_of_trace(trace, lane, found_times, plan.micro_batches, dual=plan.schedule == "dualpipe")
+        one = classes[lane[0]]
+        alone = parts_of_trace(trace, lane, times[one.conditions[lane[1]]], one.micro_batches(plan),
+                               dual=plan.schedule == "dualpipe")  # fmt: skip
         parts = with_stragglers(alone, float(straggling(setting.nodes)))
     parts = exchange.parts(parts)
     workload = decided_interval(workload, setting, sum(parts.values()))
@@ -54,9 +61,17 @@ def simulate_training(scenario: Scenario, workload: TrainWorkload, plan: Plan | 
         usd_per_s=resources_of(scenario, setting).usd_per_s, streams=Streams(scenario.run.seed),
     )  # fmt: skip
     return training_result(
-        scenario, workload, setting, program, classes=classes, memory=memory, parts=parts, trace=trace, feeding=feeding,
-        synchronization=exchange.told, run=run,
+        scenario, workload, setting, plan=plan, classes=classes, memory=memory, limit=limit, parts=parts,
+        trace=trace, marks=marks, feeding=feeding, synchronization=exchange.told, run=run,
+        lanes=lanes_of(setting, plan, classes, times),
     )  # fmt: skip
+
+
+def _memory(setting: Setting, plan: Plan, classes: tuple[ReplicaClass, ...]) -> tuple[dict[str, float], float]:
+    """Return bytes by part on the fullest device and what tensors can take there; raises :class:`Infeasible`."""
+    if setting.kinds:
+        return check_lanes(setting, plan, classes)
+    return check_memory(setting, plan), usable_memory(setting.smallest)
 
 
 def _decided(scenario: Scenario, workload: TrainWorkload, plan: Plan | None) -> Plan:

@@ -78,7 +78,9 @@ def test_the_bottleneck_is_named_and_the_mend_ends_the_wait(override, bottleneck
 
 
 def test_a_step_that_waits_gains_nothing_from_faster_devices():
-    assert max(ask().gains.values()) == 0.0
+    waiting = ask().gains
+    assert max(gain for name, gain in waiting.items() if name not in ("storage", "loaders")) == 0.0
+    assert waiting["storage"] > 0.0
     assert max(ask(*FREE).gains.values()) > 0.01
 
 

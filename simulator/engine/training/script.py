@@ -37,13 +37,14 @@ class StagePace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplicaPace:
-    """A class of data-parallel replicas: its name, how many there are, and the pace of each stage.
+    """A class of data-parallel replicas: its name, how many there are, their micro-batches, and the pace of each stage.
 
     ``opposite`` is the pace of each stage with the piece of the model that it holds for the opposite way.
     """
 
     name: str
     count: int
+    micro_batches: int
     stages: tuple[StagePace, ...]
     opposite: tuple[StagePace, ...]
 
@@ -57,7 +58,6 @@ class Script:
     """One optimizer step of all replicas. Per stage where it is a tuple; gradients wait for all replicas."""
 
     schedule: Schedule
-    micro_batches: int
     chunks: int
     replicas: tuple[ReplicaPace, ...]
     gradients: tuple[int, ...]
@@ -87,7 +87,6 @@ def write_script(plan: Plan, classes: Sequence[ReplicaClass], times: Mapping[Con
 
     return Script(
         schedule=schedule_of(plan),
-        micro_batches=plan.micro_batches,
         chunks=plan.vpp,
         replicas=tuple(_pace(plan, one, times) for one in classes),
         gradients=slowest("gradients"),
@@ -103,7 +102,8 @@ def _pace(plan: Plan, one: ReplicaClass, times: Mapping[Condition, StepTimes]) -
     seats = range(plan.pp)
     stages = tuple(_stage(plan, seat, times[one.conditions[seat]]) for seat in seats)
     opposite = tuple(_stage(plan, plan.pp - 1 - seat, times[one.conditions[seat]]) for seat in seats)
-    return ReplicaPace(name=name, count=one.count, stages=stages, opposite=opposite)
+    return ReplicaPace(name=name, count=one.count, micro_batches=one.micro_batches(plan), stages=stages,
+                       opposite=opposite)  # fmt: skip
 
 
 def _stage(plan: Plan, piece: int, times: StepTimes) -> StagePace:

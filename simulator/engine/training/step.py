@@ -45,7 +45,7 @@ def _passes(env: Any, script: Script, replica: int, stage: int, mail: Mail, reco
     if script.host:
         yield env.timeout(script.host)
         records.append(Record(replica, stage, "host", NONE, NONE, 0, env.now))
-    for together in turns(script.schedule(stage, stages, script.micro_batches, chunks)):
+    for together in turns(script.schedule(stage, stages, pace.micro_batches, chunks)):
         for action in together:
             if comes_from(action, stage, stages, chunks) is not None:
                 yield from mail.take((stage, action.output))

@@ -21,10 +21,10 @@ def step_times(
     optimizer=0.0, host=0.0, weights=(0.0, 0.0, 0.0), joined=0.0, offload=0.0,
 ) -> StepTimes:  # fmt: skip
     """Return durations of one plan: passes of the first, an inner and the last stage, or of each, in seconds."""
-    zero, one = np.zeros(1), lambda value: np.array([float(value)])
+    zero, one = np.zeros((1, len(forward))), lambda value: np.array([float(value)])
     return StepTimes(
         forward=np.array([forward], dtype=float), backward=np.array([backward], dtype=float),
-        recomputed=np.zeros((1, len(forward))), weights=np.array([weights], dtype=float),
+        recomputed=zero, weights=np.array([weights], dtype=float),
         joined=np.full((1, len(forward)), joined), boundary=one(boundary), boundary_exposed=exposed,
         gradients=one(gradients), gradients_hidden=one(hidden), optimizer=one(optimizer),
         offload=one(offload), host=one(host), products=zero, elementwise=zero,
