@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from simulator.foundation.errors import Infeasible, InputError, UnknownName
-from simulator.foundation.schema import Bandwidth, Count, Name, PositiveSeconds, StrictModel, quantity
+from simulator.foundation.schema import Bandwidth, Bytes, Count, Name, PositiveSeconds, StrictModel, quantity
 from simulator.profiles.catalogue import Catalogue
 from simulator.profiles.device import Device
 from simulator.profiles.node import Node
@@ -58,6 +58,9 @@ class NodeGroupFile(StrictModel):
 
     profile: str = Field(description="a node that `rackcast hw list nodes` shows")
     count: Count = 1
+    host_memory: Bytes | None = Field(
+        default=None, description="of one node, where its profile gives none; CPUs compute from their share of it"
+    )
     site: Name | None = Field(default=None, description="where they stand, if there are several sites")
     price: NodePriceFile | None = None
 
@@ -124,7 +127,7 @@ def groups_from(file: ClusterFile, catalogue: Catalogue, context: Context) -> tu
             node = catalogue.nodes[group.profile]
             if node.device is None or node.device_count == 0:
                 raise InputError(f"{node.name} holds no device that computes; write a node with devices.")
-            device = catalogue.devices[node.device]
+            device = _with_memory(catalogue.devices[node.device], node, group.host_memory)
         found.append(
             NodeGroup(
                 node=node,
@@ -140,6 +143,14 @@ def groups_from(file: ClusterFile, catalogue: Catalogue, context: Context) -> tu
         if devices > MAX_DEVICES:
             raise InputError(f"{devices} devices; at most {MAX_DEVICES} are simulated. Lower a count.")
     return tuple(found)
+
+
+def _with_memory(device: Device, node: Node, said: float | None) -> Device:
+    """Return the device; a CPU, which has no memory of its own, with its share of the node's."""
+    whole = node.host_memory_bytes or said
+    if device.kind != "cpu" or device.memory_bytes is not None or whole is None:
+        return device
+    return replace(device, memory_bytes=whole / node.device_count)
 
 
 def fabric_from(file: ClusterFile, catalogue: Catalogue, context: Context) -> Fabric:

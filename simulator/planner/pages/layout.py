@@ -81,7 +81,8 @@ def tiles(found: Recommendation) -> Iterator[Tile]:
         value=f"{m['mfu']:.1%}",
         note=f"{m['flop_per_s_per_device'] / TERA:.4g} TFLOP/s each",
     )
-    yield Tile(label="tokens per second", value=f"{m['tokens_per_s']:,.0f}", note="whole cluster")
+    unit = "tokens" if "tokens_per_s" in m else "samples"
+    yield Tile(label=f"{unit} per second", value=f"{m[f'{unit}_per_s']:,.0f}", note="whole cluster")
     yield Tile(
         label="memory of the fullest device",
         value=f"{m['memory_bytes'] / GIGA:.1f} GB",
