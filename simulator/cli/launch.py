@@ -12,7 +12,8 @@ from simulator.cli.run import Workload
 Emit = Annotated[
     str,
     typer.Option("--emit", metavar="ENGINE,...", show_default=False,
-                 help="megatron, torchtitan, slurm, jobset for training; vllm, sglang for services."),
+                 help="Training: megatron, torchtitan, deepspeed, fsdp, maxtext, slurm, jobset, rayjob; services: "
+                 "vllm, sglang, trtllm, lws, rayserve."),
 ]  # fmt: skip
 
 

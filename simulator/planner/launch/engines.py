@@ -8,7 +8,21 @@ from typing import Any, Final
 
 from simulator.foundation.errors import InputError
 from simulator.foundation.registry import Registry
-from simulator.planner.launch import jobset, megatron, sglang, slurm, torchtitan, vllm
+from simulator.planner.launch import (
+    deepspeed,
+    fsdp,
+    jobset,
+    lws,
+    maxtext,
+    megatron,
+    rayjob,
+    rayserve,
+    sglang,
+    slurm,
+    torchtitan,
+    trtllm,
+    vllm,
+)
 from simulator.planner.launch.order import Order, ServeOrder, TrainOrder
 
 
@@ -18,35 +32,47 @@ class Engine:
 
     Attributes:
         checked: the version its flags were checked against.
-        file: name of the file.
+        file: name of the file that is started or applied.
         order: what it can start.
         refusals: reasons why it cannot start an order, one each.
-        text: the file's text, for an order without refusals.
+        files: every file's text by its name, for an order without refusals.
     """
 
     checked: str
     file: str
     order: type
     refusals: Callable[[Any], Sequence[str]]
-    text: Callable[[Any], str]
+    files: Callable[[Any], Mapping[str, str]]
+
+
+def _alone(module: Any) -> Callable[[Any], Mapping[str, str]]:
+    """Return the files of an engine that has one."""
+    return lambda order: {module.FILE: module.text(order)}
 
 
 engines: Final[Registry[Engine]] = Registry("engine")
 for _name, _module, _order in (
+    ("deepspeed", deepspeed, TrainOrder),
+    ("fsdp", fsdp, TrainOrder),
     ("jobset", jobset, TrainOrder),
+    ("lws", lws, ServeOrder),
+    ("maxtext", maxtext, TrainOrder),
     ("megatron", megatron, TrainOrder),
+    ("rayjob", rayjob, TrainOrder),
+    ("rayserve", rayserve, ServeOrder),
     ("sglang", sglang, ServeOrder),
     ("slurm", slurm, TrainOrder),
     ("torchtitan", torchtitan, TrainOrder),
+    ("trtllm", trtllm, ServeOrder),
     ("vllm", vllm, ServeOrder),
 ):
     _engine = Engine(checked=_module.CHECKED, file=_module.FILE, order=_order, refusals=_module.refusals,
-                     text=_module.text)  # fmt: skip
+                     files=getattr(_module, "files", None) or _alone(_module))  # fmt: skip
     engines.add(_name, _engine)
 
 
 def launch_files(order: Order, names: Sequence[str]) -> Mapping[str, str]:
-    """Return the text of each engine's file by its name.
+    """Return the text of every file of the engines by its name.
 
     Raises:
         UnknownName: no such engine.
@@ -61,5 +87,5 @@ def launch_files(order: Order, names: Sequence[str]) -> Mapping[str, str]:
             raise InputError(f"{name} {what}, and this is another kind of workload; for it there are {able}.")
         if reasons := engine.refusals(order):
             raise InputError(f"{name} ({engine.checked}) cannot run this decision: {'; '.join(reasons)}.")
-        files[engine.file] = engine.text(order)
+        files |= engine.files(order)
     return files

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
 from simulator import __version__
+from simulator.planner.launch.names import label_refusals
 from simulator.planner.launch.order import TrainOrder
 
 #: kinds and keys of the API, as its examples/pytorch use them
 CHECKED: Final = "JobSet, jobset.x-k8s.io/v1alpha2, examples of commit 392792f1"
 FILE: Final = "jobset.yaml"
 
-#: a DNS label that leaves room for what pods add to it
-_LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
-
 
 def refusals(order: TrainOrder) -> Sequence[str]:
     """Return what is in the way: only a name that Kubernetes does not take."""
-    if _LABEL.fullmatch(order.name) is None:
-        return [f"the name {order.name!r} (lower-case letters, digits and dashes, at most 40 of them)"]
-    return ()
+    return label_refusals(order.name)
 
 
 def text(order: TrainOrder) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from simulator.planner.launch.order import TrainOrder, refusals_of_stages
+from simulator.planner.launch.order import TrainOrder, refusals_of_offload, refusals_of_stages
 from simulator.planner.launch.script import script, torchrun
 
 #: megatron/training/arguments.py and the configuration classes it makes flags of
@@ -18,7 +18,7 @@ _PRECISIONS: Final = {"bf16": "--bf16", "fp16": "--fp16", "fp8": "--bf16 --fp8-f
 def refusals(order: TrainOrder) -> list[str]:
     """Return what Megatron-LM cannot do of an order."""
     plan, model = order.plan, order.job.model
-    found = refusals_of_stages(order)
+    found = refusals_of_stages(order) + refusals_of_offload(order)
     if plan.zero > 1:
         found.append(f"ZeRO-{plan.zero} (its distributed optimizer is ZeRO-1)")
     if plan.schedule != "1f1b":

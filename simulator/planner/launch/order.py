@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from simulator.costs.host import Offload
 from simulator.foundation.errors import InputError
 from simulator.mapping.plan import Plan
 from simulator.scenario import Scenario
@@ -16,21 +17,30 @@ from simulator.workload.jobs.training import TrainingJob
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainOrder:
-    """A training job and its decision, on nodes of one size."""
+    """A training job and its decision, on nodes of one size.
+
+    Attributes:
+        domain: devices of one scale-up domain (a node, a rack or a slice).
+        offload: what lies outside the devices; None for nothing.
+    """
 
     name: str
     job: TrainingJob
     plan: Plan
     nodes: int
     devices_per_node: int
+    domain: int
+    offload: Offload | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeOrder:
-    """A service as its scenario decides it."""
+    """A service as its scenario decides it, on nodes of the given numbers of devices."""
 
     name: str
     workload: ServeWorkload
+    replicas: int
+    devices_per_node: tuple[int, ...]
 
 
 Order = TrainOrder | ServeOrder
@@ -48,7 +58,7 @@ def order_of(scenario: Scenario, *, plan: Plan | None = None, workload: str | No
     """
     chosen = chosen_workload(scenario, workload)
     if isinstance(chosen, ServeWorkload):
-        return ServeOrder(name=scenario.name, workload=chosen)
+        return _serve_order(scenario, chosen)
     if not isinstance(chosen, TrainWorkload):
         raise InputError(f"workload {chosen.id!r} is neither trained nor served; there is nothing to start.")
     if not isinstance(chosen.job, TrainingJob):
@@ -67,7 +77,25 @@ def order_of(scenario: Scenario, *, plan: Plan | None = None, workload: str | No
         plan=decided,
         nodes=sum(group.count for group in scenario.groups),
         devices_per_node=sizes.pop(),
+        domain=min(domain.size for domain in scenario.cluster.scale_ups),
+        offload=chosen.offload,
     )
+
+
+def _serve_order(scenario: Scenario, workload: ServeWorkload) -> ServeOrder:
+    whole = scenario.devices // workload.layout.devices
+    sizes = tuple(sorted({devices_per_node(group.node) for group in scenario.groups}))
+    return ServeOrder(name=scenario.name, workload=workload, devices_per_node=sizes,
+                      replicas=whole if workload.count is None else workload.count)  # fmt: skip
+
+
+def refusals_of_offload(order: TrainOrder) -> list[str]:
+    """Return what an engine whose file says nothing of host memory cannot do."""
+    if order.offload is None:
+        return []
+    parts = ("optimizer", order.offload.optimizer), ("weights", order.offload.parameters), (
+        "activations", order.offload.activations)  # fmt: skip
+    return [f"{', '.join(name for name, place in parts if place)} outside of the devices (deepspeed says it)"]
 
 
 def refusals_of_stages(order: TrainOrder) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from simulator.planner.launch.order import TrainOrder, refusals_of_stages
+from simulator.planner.launch.order import TrainOrder, refusals_of_offload, refusals_of_stages
 from simulator.planner.launch.script import script, torchrun
 
 #: torchtitan/config/job_config.py
@@ -16,7 +16,7 @@ FILE: Final = "torchtitan.sh"
 def refusals(order: TrainOrder) -> list[str]:
     """Return what torchtitan cannot do of an order."""
     plan = order.plan
-    found = refusals_of_stages(order)
+    found = refusals_of_stages(order) + refusals_of_offload(order)
     if plan.zero in (1, 2):
         found.append(f"ZeRO-{plan.zero} (it replicates, or shards weights too)")
     if plan.tp > 1 and not plan.sequence_parallel:

@@ -9,8 +9,8 @@ from simulator.planner.launch.formats import WEIGHTS, format_refusals
 from simulator.planner.launch.order import ServeOrder
 from simulator.planner.launch.script import script
 
-#: docs.vllm.ai, engine arguments
-CHECKED: Final = "vLLM 0.8.1, engine arguments"
+#: vllm/engine/arg_utils.py
+CHECKED: Final = "vLLM 0.32.0, engine arguments"
 FILE: Final = "vllm.sh"
 
 
@@ -31,11 +31,12 @@ def refusals(order: ServeOrder) -> list[str]:
 
 def text(order: ServeOrder) -> str:
     """Return the script of one replica."""
-    command = ['vllm serve "${MODEL:?name or folder of the weights}"', *_flags(order), '"$@"']
+    command = ['vllm serve "${MODEL:?name or folder of the weights}"', *flags(order), '"$@"']
     return script(CHECKED, command, needs=f"each replica of {order.workload.model.name}", further="--port and the like")
 
 
-def _flags(order: ServeOrder) -> Iterator[str]:
+def flags(order: ServeOrder) -> Iterator[str]:
+    """Yield the flags of one replica, one or two a line."""
     one = order.workload
     yield f"--tensor-parallel-size {one.layout.tp}"
     yield f"--pipeline-parallel-size {one.layout.pp}"

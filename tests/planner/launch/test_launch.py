@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import json
+import math
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +15,7 @@ from simulator import load_scenario
 from simulator.foundation.errors import InputError, UnknownName
 from simulator.foundation.shipped import shipped
 from simulator.foundation.yaml_reader import parse_yaml
-from simulator.planner.launch import ServeOrder, TrainOrder, engines, launch_files
+from simulator.planner.launch import Order, ServeOrder, TrainOrder, engines, launch_files
 from simulator.planner.launch.order import order_of
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -21,7 +25,40 @@ FILE = shipped("scenarios") / "serve-70b-spot-a100.yaml"
 TRTLLM = order_of(load_scenario(FILE, ["workloads[0].engine.name=trtllm"]))
 PIPELINED = order_of(load_scenario(FILE, ["workloads[0].replicas={tp: 2, pp: 2}"]))
 FSDP = replace(TRAIN, plan=replace(TRAIN.plan, tp=1, pp=1, vpp=1, dp=1024, zero=3, micro_batches=2, micro_batch=1))
-ORDERS = {"megatron": TRAIN, "slurm": TRAIN, "jobset": TRAIN, "torchtitan": FSDP, "vllm": SERVE, "sglang": SERVE}
+LLAMA = order_of(
+    load_scenario(
+        shipped("scenarios") / "train-whole-run-405b.yaml",
+        ["workloads[0].model=llama-3.1-70b",
+         "workloads[0].parallelism={tp: 8, cp: 1, dp: 128, pp: 16, zero: 3, sequence_parallel: true, schedule: gpipe}",
+         "workloads[0].batch={global: 16384, micro: 1}"],
+    )
+)  # fmt: skip
+WIDE = order_of(
+    load_scenario(
+        shipped("scenarios") / "serve-chat-h100.yaml",
+        [
+            "cluster.nodes=[{profile: dgx-h100, count: 4}]",
+            "workloads[0].model=llama-3.1-405b",
+            "workloads[0].replicas={tp: 8, pp: 2}",
+        ],
+    )
+)
+SERVE_MIXED = replace(SERVE, devices_per_node=(4, 8))
+ORDERS = {
+    "deepspeed": FSDP,
+    "fsdp": FSDP,
+    "jobset": TRAIN,
+    "lws": WIDE,
+    "maxtext": LLAMA,
+    "megatron": TRAIN,
+    "rayjob": TRAIN,
+    "rayserve": WIDE,
+    "sglang": SERVE,
+    "slurm": TRAIN,
+    "torchtitan": FSDP,
+    "trtllm": TRTLLM,
+    "vllm": SERVE,
+}
 
 
 def flags(text: str) -> dict[str, str]:
@@ -32,19 +69,25 @@ def flags(text: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", list(engines))
 def test_the_file_is_what_it_was(name):
-    (text,) = launch_files(ORDERS[name], [name]).values()
-    assert text == (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
+    files = launch_files(ORDERS[name], [name])
+    assert _together(files) == (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
+
+
+def _together(files: Mapping[str, str]) -> str:
+    """Return one file as it is, several with their names above them."""
+    if len(files) == 1:
+        return next(iter(files.values()))
+    return "".join(f"==> {name} <==\n{text}" for name, text in files.items())
 
 
 @pytest.mark.parametrize("name", list(engines))
 def test_every_file_names_the_version_it_was_checked_against(name):
-    (text,) = launch_files(ORDERS[name], [name]).values()
-    assert engines[name].checked in text
+    assert engines[name].checked in launch_files(ORDERS[name], [name])[engines[name].file]
 
 
 @pytest.mark.parametrize("name", [name for name in engines if engines[name].file.endswith(("sh", "sbatch"))])
 def test_scripts_are_bash(name, tmp_path):
-    (text,) = launch_files(ORDERS[name], [name]).values()
+    text = launch_files(ORDERS[name], [name])[engines[name].file]
     (tmp_path / "script").write_text(text)
     bash = shutil.which("bash")
     assert bash is not None
@@ -78,9 +121,109 @@ def test_the_job_set_has_a_pod_per_node():
     assert spec["template"]["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == 8
 
 
+def _yaml(name: str, order: Order, file: str | None = None) -> list[dict[str, Any]]:
+    """Return the documents of a YAML file that an engine writes."""
+    text = launch_files(order, [name])[file or engines[name].file]
+    return [parse_yaml(part, file=name).data for part in text.split("---\n")]
+
+
+def test_deepspeed_s_batch_is_the_plan_s_on_its_ranks():
+    said = json.loads(launch_files(FSDP, ["deepspeed"])["deepspeed.json"])
+    passes = said["train_micro_batch_size_per_gpu"] * said["gradient_accumulation_steps"]
+    assert said["train_batch_size"] == passes * FSDP.plan.ranks == FSDP.plan.global_batch
+    assert said["zero_optimization"] == {"stage": 3}
+
+
+def test_deepspeed_says_what_lies_in_host_memory():
+    order = order_of(load_scenario(shipped("scenarios") / "train-offload.yaml"))
+    assert order.offload is not None
+    zero = json.loads(launch_files(order, ["deepspeed"])["deepspeed.json"])["zero_optimization"]
+    assert ("offload_optimizer" in zero) == (order.offload.optimizer is not None)
+    with pytest.raises(InputError, match="outside of the devices"):
+        launch_files(order, ["fsdp"])
+
+
+@pytest.mark.parametrize(
+    ("tp", "dp", "pp", "zero"), [(8, 128, 16, 3), (4, 4096, 1, 0), (8, 256, 8, 1), (2, 512, 16, 3)]
+)
+def test_the_axes_of_maxtext_multiply_to_the_slice_and_to_the_cluster(tp, dp, pp, zero):
+    order = replace(LLAMA, plan=replace(LLAMA.plan, tp=tp, dp=dp, pp=pp, zero=zero, micro_batches=32))
+    (said,) = _yaml("maxtext", order, "maxtext.yml")
+    inside = math.prod(value for key, value in said.items() if key.startswith("ici_"))
+    between = math.prod(value for key, value in said.items() if key.startswith("dcn_"))
+    assert inside == order.domain == 8
+    assert inside * between == order.plan.ranks
+    batch = said["per_device_batch_size"] * order.plan.ranks * said["gradient_accumulation_steps"]
+    assert batch == pytest.approx(order.plan.global_batch)
+    assert said["shard_optimizer_over_data"] == (zero == 1)
+
+
+def test_maxtext_gives_experts_their_part_of_the_batch():
+    order = replace(
+        LLAMA, plan=replace(LLAMA.plan, tp=1, dp=16384, pp=1, ep=8, schedule="1f1b", sequence_parallel=False)
+    )
+    (said,) = _yaml("maxtext", order, "maxtext.yml")
+    assert (said["ici_expert_parallelism"], said["dcn_fsdp_parallelism"]) == (8, 2048)
+
+
+def test_python_that_is_written_is_python():
+    for name, file in (("fsdp", "fsdp_plan.py"), ("rayjob", "ray_start.py")):
+        compile(launch_files(ORDERS[name], [name])[file], file, "exec")
+
+
+def test_a_replica_over_two_nodes_is_a_group_of_two_pods():
+    group, service = _yaml("lws", WIDE)
+    template = group["spec"]["leaderWorkerTemplate"]
+    pods = [template[role]["spec"]["containers"][0] for role in ("leaderTemplate", "workerTemplate")]
+    assert (group["spec"]["replicas"], template["size"]) == (2, 2)
+    assert all(pod["resources"]["limits"]["nvidia.com/gpu"] == 8 for pod in pods)
+    assert "--tensor-parallel-size 8 --pipeline-parallel-size 2" in pods[0]["command"][2]
+    assert service["spec"]["selector"]["leaderworkerset.sigs.k8s.io/name"] == group["metadata"]["name"]
+
+
+def test_a_replica_within_a_node_is_one_pod_without_ray():
+    narrow = replace(WIDE, workload=replace(WIDE.workload, layout=replace(WIDE.workload.layout, tp=4, pp=1)))
+    group, _ = _yaml("lws", narrow)
+    template = group["spec"]["leaderWorkerTemplate"]
+    pod = template["workerTemplate"]["spec"]["containers"][0]
+    assert (template["size"], pod["resources"]["limits"]["nvidia.com/gpu"]) == (1, 4)
+    assert "leaderTemplate" not in template
+    assert "ray" not in pod["command"][2]
+
+
+def test_ray_serve_gives_the_engine_what_vllm_s_flags_say():
+    (said,) = _yaml("rayserve", WIDE)
+    config = said["applications"][0]["args"]["llm_configs"][0]
+    given = {f"--{name.replace('_', '-')}" for name in config["engine_kwargs"]}
+    assert given == set(flags(launch_files(WIDE, ["vllm"])["vllm.sh"])) - {"--port"}  # the head names it
+    assert config["deployment_config"]["num_replicas"] == 2
+
+
+def test_the_ray_cluster_has_the_plan_s_nodes():
+    (said,) = _yaml("rayjob", TRAIN)
+    (group,) = said["spec"]["rayClusterSpec"]["workerGroupSpecs"]
+    assert group["replicas"] == group["minReplicas"] == group["maxReplicas"] == 128
+    assert group["rayStartParams"]["num-gpus"] == "8"
+
+
+def test_trtllm_s_degrees_and_options_are_the_service_s():
+    said = flags(launch_files(TRTLLM, ["trtllm"])["trtllm.sh"])
+    assert (said["--tp_size"], said["--pp_size"]) == ("4", "1")
+    (options,) = _yaml("trtllm", TRTLLM, "trtllm.yaml")
+    assert options["kv_cache_config"]["enable_block_reuse"] is True
+
+
 @pytest.mark.parametrize(
     ("name", "order", "told"),
     [
+        ("deepspeed", TRAIN, "TP 8 "),
+        ("fsdp", replace(FSDP, plan=replace(FSDP.plan, zero=1)), "ZeRO-1"),
+        ("maxtext", TRAIN, "only decoders like Llama"),
+        ("maxtext", replace(LLAMA, plan=replace(LLAMA.plan, schedule="1f1b")), "the schedule 1f1b"),
+        ("maxtext", replace(LLAMA, plan=replace(LLAMA.plan, tp=16, dp=64)), "over several slices"),
+        ("trtllm", SERVE, "engine is vllm"),
+        ("lws", SERVE_MIXED, "nodes of 4, 8 devices"),
+        ("rayjob", replace(TRAIN, name="GPT_3"), "lower-case letters"),
         ("megatron", FSDP, "ZeRO-3"),
         ("megatron", replace(TRAIN, plan=replace(TRAIN.plan, schedule="gpipe", vpp=1)), "schedule gpipe"),
         ("megatron", replace(TRAIN, plan=replace(TRAIN.plan, vpp=5)), "96 layers in 80 stages"),
