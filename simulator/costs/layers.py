@@ -47,6 +47,10 @@ _PACKED_GROUPS: Final = 32
 _PACKED_WIDTHS: Final = (4, 8, 16, 32)
 #: edge of the outputs that a fast algorithm makes at once, Winograd's F(4x4, r x r) (Lavin & Gray, arXiv 1509.09308)
 FAST_TILE: Final = 4
+#: elements that the kernel of a convolution's bias moves per output, forward; its gradient reads one
+BIAS_MOVED: Final = 2.0
+#: element moves to turn data for a kernel that wants another layout, and to turn what it makes: two reads, two writes
+TURNED_BOTH_WAYS: Final = 4.0
 _CAST_BYTES: Final = 6.0  # reading an fp32 weight and writing its 16-bit copy
 
 
@@ -65,6 +69,7 @@ class LayerTable:
         packed: whether libraries have matrix kernels for its groups on channels-last data.
         tensors: tensors of parameters.
         decisions: launches per sample that the device waits for, one by one.
+        turned: elements that norms over groups of channels need channels first.
     """
 
     rows: Floats
@@ -83,6 +88,7 @@ class LayerTable:
     kernels: float
     tensors: int
     decisions: int
+    turned: float
 
     @staticmethod
     @lru_cache(maxsize=512)
@@ -99,6 +105,7 @@ class LayerTable:
         first = np.flatnonzero(trained)[:1]
         gradients[first] = np.where(whole | (first > 0), 1.0, GRADIENT_PRODUCTS)
         groups = _array([layer.groups for layer, _ in pairs])
+        biased = [layer for layer, _ in pairs if layer.biased]
         return LayerTable(
             rows=_array([gemm.rows for _, gemm in pairs]) / groups, k=_array([gemm.k for _, gemm in pairs]),
             n=_array([gemm.n for _, gemm in pairs]), groups=groups,
@@ -109,11 +116,13 @@ class LayerTable:
             overlap=_array([layer.overlap for layer, _ in pairs]),
             packed=np.array([layer.groups % _PACKED_GROUPS == 0 and gemm.n in _PACKED_WIDTHS for layer, gemm in pairs],
                             dtype=bool),
-            moved=sum(part.moved for _, part in moving),
-            moved_back=sum(part.moved * part.backward_moved for layer, part in moving if not layer.frozen),
-            kernels=float(sum(part.kernels for _, part in moving)),
+            moved=sum(part.moved for _, part in moving) + sum(BIAS_MOVED * layer.outputs for layer in biased),
+            moved_back=sum(part.moved * part.backward_moved for layer, part in moving if not layer.frozen)
+            + sum(layer.outputs for layer in biased if not layer.frozen),
+            kernels=float(sum(part.kernels for _, part in moving) + len(biased)),
             tensors=sum(1 for layer in network.layers if layer.parameters),
             decisions=sum(layer.decisions for layer in network.layers),
+            turned=sum(layer.turned for layer in network.layers),
         )  # fmt: skip
 
     @property
@@ -148,13 +157,14 @@ def layer_passes(
     launches = float(table.repeats.sum())
     casts = float(table.weights.sum()) * _CAST_BYTES / machine.stream if machine.precision.weight_bytes > item else 0.0
     turned = np.zeros(len(table.k)) if last else turned_elements(table, machine, vector)
+    norms = TURNED_BOTH_WAYS * table.turned if last else 0.0
     taps = 0.0 if last else float((2.0 * table.rows * table.k * table.groups)[table.depthwise].sum())
     turns = samples * item / machine.stream
     forward = none.plus(products=once.sum(axis=1), kernels=launches + table.kernels,
-                        elementwise=table.moved * per_element + turned.sum() * turns + casts)  # fmt: skip
+                        elementwise=table.moved * per_element + (turned.sum() + norms) * turns + casts)  # fmt: skip
     backward = none.plus(
         products=(once * table.gradients).sum(axis=1),
-        elementwise=table.moved_back * per_element + ((turned * table.gradients).sum() + taps) * turns,
+        elementwise=table.moved_back * per_element + ((turned * table.gradients).sum() + taps + norms) * turns,
         kernels=GRADIENT_PRODUCTS * launches + BACKWARD_KERNELS * table.kernels,
     )  # fmt: skip
     return forward, backward

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from simulator.costs.compute import Machine
 from simulator.costs.layers import LayerTable, layer_passes, product_times, turned_elements
 from simulator.profiles.catalogue import load_catalogue
-from simulator.profiles.framework import framework_named
+from simulator.profiles.framework import Framework, framework_named
 from simulator.workload.jobs.training import Precision
 from simulator.workload.models.library import load_network
 from simulator.workload.models.networks.canvas import Canvas
@@ -97,3 +97,32 @@ def test_wider_vector_units_without_wider_loads_leave_direct_kernels_as_they_are
     device = _CATALOGUE.devices["nvidia-rtx-3090-24gb"]
     doubled = Machine.of(replace(device, vector_fp32=2 * device.require("vector_fp32")), Precision.of("fp16-amp"))
     assert doubled.fed == Machine.of(device, Precision.of("fp16-amp")).fed < device.require("vector_fp32")
+
+
+def test_norms_over_groups_are_turned_where_channels_lie_last_and_only_there() -> None:
+    canvas = Canvas(64, (28, 28))
+    canvas.group_norm()
+    plain = Canvas(64, (28, 28))
+    plain.layer_norm()
+    samples, on = np.array([64.0]), machine()
+
+    def forward(drawn: Canvas, framework: Framework) -> float:
+        table = LayerTable.of(Network(name="one", family="one", size=28, layers=tuple(drawn.layers)))
+        return float(layer_passes(table, samples, on, framework, _VECTOR)[0].elementwise[0])
+
+    assert forward(canvas, _FIRST) == forward(plain, _FIRST) == forward(plain, _LAST)
+    more = forward(canvas, _LAST) - forward(canvas, _FIRST)
+    assert more == pytest.approx(4.0 * 64 * 64 * 28 * 28 * 2.0 / on.stream)
+
+
+def test_the_bias_of_a_convolution_is_moved_by_a_kernel_of_its_own_and_that_of_a_product_is_not() -> None:
+    def moved(kind: str, *, bias: bool) -> float:
+        canvas = Canvas(64, (28, 28))
+        if kind == "conv":
+            canvas.conv(64, 3, bias=bias, norm=False, act=None)
+        else:
+            canvas.linear(64, bias=bias)
+        return LayerTable.of(Network(name="one", family="one", size=28, layers=tuple(canvas.layers))).moved
+
+    assert moved("conv", bias=True) == 2.0 * 64 * 28 * 28
+    assert moved("conv", bias=False) == moved("linear", bias=True) == 0.0

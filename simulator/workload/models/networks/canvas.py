@@ -21,6 +21,8 @@ _SMOOTH = frozenset(
 #: elements moved per score: scaling reads and writes it; the softmax is widened to fp32, reads and writes twice as many
 #: bytes, and is narrowed again
 _SOFTMAX_MOVED: Final = 12.0
+_BIAS_MOVED: Final = 3.0  # elements per score to add a bias, which widens it to fp32
+_MASK_MOVED: Final = 4.0  # the same to add a mask to widened scores
 _HEADS_MOVED: Final = 8.0  # elements per element of a head: queries, keys, values and their mix are copied apart
 _LAYER_NORM_MOVED: Final = 10.0  # the same for a norm over channels, in fp32: widened, read twice, written, narrowed
 _FAST_KERNELS: Final = ((3, 3), (5, 5))  # kernels that have fast algorithms
@@ -127,7 +129,8 @@ class Canvas:
         self.channels = out
         gemm = Gemm(name=name, rows=self.positions * groups, k=k, n=n, saved=inputs)
         self._draw(Layer(name=name, kind=kind, operator=gemm, parameters=k * out + out * bias,
-                                 outputs=self.elements, groups=groups, overlap=overlap))  # fmt: skip
+                                 outputs=self.elements, groups=groups, overlap=overlap,
+                                 biased=bias and kind == "convolution"))  # fmt: skip
 
     def linear(self, out: int, *, bias: bool = True, act: str | None = None, name: str = "linear") -> None:
         """Draw a matrix product over the channels of every position."""
@@ -138,12 +141,25 @@ class Canvas:
         """Make every element a channel of one position."""
         self.channels, self.extent = self.elements, (1,)
 
-    def attention(self, heads: int, width: int, *, context: int | None = None, windows: int = 1) -> None:
+    def attention(
+        self,
+        heads: int,
+        width: int,
+        *,
+        context: int | None = None,
+        windows: int = 1,
+        biased: int = 0,
+        masked: bool = False,
+        cosine: bool = False,
+    ) -> None:
         """Draw scores, softmax and the weighted sum of ``heads`` heads, ``width`` wide together.
 
         Args:
             context: positions that each one looks at (None: all of its window).
             windows: parts of the extent that attend among themselves only.
+            biased: learned numbers from which biases of the scores are made; 0 for none.
+            masked: whether a mask is added to the scores.
+            cosine: whether queries and keys are scaled to length one, and scores per head.
         """
         head = width // heads
         seen = self.positions // windows if context is None else context
@@ -152,6 +168,13 @@ class Canvas:
         self._draw(Layer(name="attention scores", kind="attention", outputs=scores,
                                  operator=Gemm(name="attention scores", rows=rows, k=head, n=seen, weight=False,
                                                saved=2 * rows * head)))  # fmt: skip
+        if cosine:
+            self._move("unit length", "norm", 2.0 * _LAYER_NORM_MOVED * rows * head, saved=2 * _HALF * rows * head)
+            self._move("scale", "activation", 2.0 * scores, saved=_HALF * scores)
+        if biased:
+            self._move("attention bias", "add", _BIAS_MOVED * scores, parameters=biased)
+        if masked:
+            self._move("attention mask", "add", _MASK_MOVED * scores)
         self._move("softmax", "activation", _SOFTMAX_MOVED * scores, saved=_HALF * scores)
         self._draw(Layer(name="attention values", kind="attention", outputs=rows * head,
                                  operator=Gemm(name="attention values", rows=rows, k=seen, n=head, weight=False,
@@ -198,6 +221,11 @@ class Canvas:
         self._move("layer norm", "norm", _LAYER_NORM_MOVED * self.elements, saved=_HALF * self.elements,
                    parameters=2 * self.channels)  # fmt: skip
 
+    def group_norm(self) -> None:
+        """Draw a norm over groups of channels: in fp32, and by kernels that want channels first."""
+        self.layer_norm()
+        self.layers[-1] = replace(self.layers[-1], name="group norm", turned=float(self.elements))
+
     def act(self, name: str = "relu") -> None:
         """Draw an activation: one read, one write."""
         self._move(name, "activation", 2.0 * self.elements, saved=_HALF * self.elements * (name in _SMOOTH))
@@ -209,6 +237,21 @@ class Canvas:
     def scale(self) -> None:
         """Draw a product of the data with one number per channel or a mask of their own shape."""
         self._move("scale", "activation", 2.0 * self.elements, saved=_HALF * self.elements)
+
+    def rescale(self, *, learned: bool = True) -> None:
+        """Draw a product of the data with one number per channel, that belongs to the network."""
+        self._move("rescale", "other", 2.0 * self.elements, saved=_HALF * self.elements * learned,
+                   parameters=self.channels * learned)  # fmt: skip
+
+    def gains(self) -> None:
+        """Count one learned gain per channel of the last layer, which its standardised weights hold."""
+        last = self.layers[-1]
+        self.layers[-1] = replace(last, parameters=last.parameters + self.channels)
+
+    def copies(self, count: int) -> None:
+        """Draw ``count`` copies of the data into another order."""
+        for _ in range(count):
+            self._move("copy", "other", 2.0 * self.elements)
 
     def concat(self, channels: int) -> None:
         """Join branches to ``channels`` in all: a copy."""

@@ -6,6 +6,7 @@ from types import ModuleType
 from typing import Final
 
 from simulator.workload.models.networks import (
+    convnext,
     densenet,
     detection,
     efficientdet,
@@ -13,6 +14,7 @@ from simulator.workload.models.networks import (
     graph,
     inception,
     mobile,
+    normalizer_free,
     plain_cnn,
     pyramid,
     recommender,
@@ -31,6 +33,8 @@ MODULES: Final[tuple[ModuleType, ...]] = (
     inception,
     densenet,
     mobile,
+    convnext,
+    normalizer_free,
     detection,
     efficientdet,
     pyramid,

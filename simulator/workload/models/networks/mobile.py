@@ -153,3 +153,49 @@ def efficient_stages(canvas: Canvas, variant: str, *, wide_squeeze: bool = False
                       act="swish", squeeze=excited, squeeze_act="swish")  # fmt: skip
         shapes.append((canvas.channels, canvas.extent))
     return shapes
+
+
+#: stem; blocks (dense filters: 1, and 2 where they are projected even if nothing was widened; expansion, channels out,
+#: count, first stride); channels before the classifier
+_V2 = {
+    "s": (24, ((1, 1, 24, 2, 1), (1, 4, 48, 4, 2), (1, 4, 64, 4, 2), (0, 4, 128, 6, 2), (0, 6, 160, 9, 1),
+               (0, 6, 256, 15, 2)), 1280),
+    "rw-s": (24, ((2, 1, 24, 2, 1), (1, 4, 48, 4, 2), (1, 4, 64, 4, 2), (0, 4, 128, 6, 2), (0, 6, 160, 9, 1),
+                  (0, 6, 272, 15, 2)), 1792),
+    "m": (24, ((1, 1, 24, 3, 1), (1, 4, 48, 5, 2), (1, 4, 80, 5, 2), (0, 4, 160, 7, 2), (0, 6, 176, 14, 1),
+               (0, 6, 304, 18, 2), (0, 6, 512, 5, 1)), 1280),
+    "l": (32, ((1, 1, 32, 4, 1), (1, 4, 64, 7, 2), (1, 4, 96, 7, 2), (0, 4, 192, 10, 2), (0, 6, 224, 19, 1),
+               (0, 6, 384, 25, 2), (0, 6, 640, 7, 1)), 1280),
+}  # fmt: skip
+
+
+@FAMILIES.register("efficientnet-v2")
+def efficientnet_v2(size: int, *, variant: str, classes: int = 1000) -> Canvas:
+    """Draw EfficientNetV2 S, M, L (Tan & Le 2021, arXiv:2104.00298) or timm's S, ``size`` pixels along an edge."""
+    if variant not in _V2:
+        raise InputError(f"no EfficientNetV2 {variant!r}. Known: {', '.join(_V2)}.")
+    stem, plan, last = _V2[variant]
+    canvas = Canvas(3, (size, size))
+    canvas.conv(stem, 3, stride=2, act="swish")
+    for fused, expansion, out, count, first in plan:
+        for index in range(count):
+            stride, entering = 1 if index else first, canvas.channels
+            if fused:
+                _fused(canvas, out, stride=stride, expansion=expansion, project=fused > 1 or expansion > 1)
+            else:
+                _inverted(canvas, out, kernel=3, stride=stride, inner=entering * expansion, act="swish",
+                          squeeze=entering // 4, squeeze_act="swish")  # fmt: skip
+    canvas.conv(last, 1, act="swish")
+    canvas.global_pool()
+    canvas.linear(classes)
+    return canvas
+
+
+def _fused(canvas: Canvas, out: int, *, stride: int, expansion: int, project: bool) -> None:
+    """Draw an inverted residual whose widening and filter are one dense convolution."""
+    entering = canvas.channels
+    canvas.conv(entering * expansion if project else out, 3, stride=stride, act="swish")
+    if project:
+        canvas.conv(out, 1, act=None, name="project")
+    if stride == 1 and entering == out:
+        canvas.add()

@@ -32,7 +32,8 @@ class Layer:
     whose neighbouring outputs share inputs so that fast algorithms save multiplications; 0 where none is known.
     ``frozen`` marks a layer that is not trained and before which nothing is: it has no backward pass. ``decisions``
     counts small kernels launched for each sample by itself whose results decide what comes next, so that the device
-    waits for the host at each.
+    waits for the host at each. ``biased`` marks a convolution whose bias is added by a kernel of its own; ``turned``
+    counts elements that a norm over groups of channels needs channels first.
     """
 
     name: str
@@ -45,6 +46,8 @@ class Layer:
     overlap: int = 0
     frozen: bool = False
     decisions: int = 0
+    biased: bool = False
+    turned: float = 0.0
 
     @property
     def macs(self) -> float:

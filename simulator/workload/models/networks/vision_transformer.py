@@ -15,26 +15,42 @@ def patches(canvas: Canvas, width: int, patch: int) -> None:
 
 
 def encoder_block(
-    canvas: Canvas, heads: int, ffn: int, *, windows: int = 1, extra: int = 0, qkv_bias: bool = True
+    canvas: Canvas,
+    heads: int,
+    ffn: int,
+    *,
+    windows: int = 1,
+    extra: int = 0,
+    qkv_bias: bool = True,
+    shifted: bool = False,
+    cosine: bool = False,
 ) -> None:
     """Draw a pre-normed attention and FFN over the positions of the canvas.
 
     Args:
         windows: parts of the extent that attend among themselves.
-        extra: learned numbers of the attention's bias table.
+        extra: learned numbers of the bias that is added to the scores.
+        shifted: whether windows lie across those of the block before: the data are rolled, and scores masked.
+        cosine: whether queries and keys are scaled to length one and norms stand after the products (Swin V2).
     """
     width = canvas.channels
-    canvas.layer_norm()
+    if not cosine:
+        canvas.layer_norm()
+    if windows > 1:
+        canvas.copies(2 + 2 * shifted)  # cut into windows and joined; rolled there and back
     canvas.linear(3 * width, bias=qkv_bias, name="qkv")
-    canvas.attention(heads, width, windows=windows)
+    canvas.attention(heads, width, windows=windows, biased=extra, masked=shifted, cosine=cosine)
     canvas.channels = width
-    if extra:
-        canvas.learned("attention bias", extra)
     canvas.linear(width, name="attention out")
+    if cosine:
+        canvas.layer_norm()
     canvas.add()
-    canvas.layer_norm()
+    if not cosine:
+        canvas.layer_norm()
     canvas.linear(ffn, act="gelu", name="ffn up")
     canvas.linear(width, name="ffn down")
+    if cosine:
+        canvas.layer_norm()
     canvas.add()
 
 
@@ -58,11 +74,12 @@ def vit(size: int, *, patch: int, width: int, depth: int, heads: int, ffn: int =
 
 
 @FAMILIES.register("swin")
-def swin(size: int, *, width: int, depths: str, window: int = 7, classes: int = 1000) -> Canvas:
+def swin(size: int, *, width: int, depths: str, window: int = 7, second: bool = False, classes: int = 1000) -> Canvas:
     """Draw a Swin transformer (Liu et al. 2021, arXiv:2103.14030) for images of ``size`` pixels along an edge.
 
     Args:
         depths: blocks of the four stages, as in "2-2-6-2".
+        second: Swin V2 (arXiv:2111.09883): norms after the products, attention by cosines, biases from a small network.
     """
     canvas = Canvas(3, (size, size))
     patches(canvas, width, 4)
@@ -70,22 +87,32 @@ def swin(size: int, *, width: int, depths: str, window: int = 7, classes: int = 
     stages = whole_numbers(depths, "depths")
     for stage, count in enumerate(stages):
         if stage:
-            _merge(canvas)
-        if any(edge % window for edge in canvas.extent):
+            _merge(canvas, norm_last=second)
+        edge = min(window, *canvas.extent)
+        if any(side % edge for side in canvas.extent):
             raise InputError(f"an extent of {canvas.extent} does not divide into windows of {window}.")
-        heads = canvas.channels // 32
-        for _ in range(count):
-            encoder_block(canvas, heads, 4 * canvas.channels, windows=canvas.positions // window**2,
-                          extra=(2 * window - 1) ** 2 * heads)  # fmt: skip
+        heads, windows = canvas.channels // 32, canvas.positions // edge**2
+        biases = _cosine_parameters(canvas.channels, heads) if second else (2 * window - 1) ** 2 * heads
+        for index in range(count):
+            encoder_block(canvas, heads, 4 * canvas.channels, windows=windows, extra=biases, cosine=second,
+                          qkv_bias=not second, shifted=index % 2 == 1 and windows > 1)  # fmt: skip
     canvas.layer_norm()
     canvas.global_pool()
     canvas.linear(classes, name="classifier")
     return canvas
 
 
-def _merge(canvas: Canvas) -> None:
+def _cosine_parameters(width: int, heads: int) -> int:
+    """Return what attention by cosines learns: a network of 2, 512 and ``heads`` for biases, scales, no key bias."""
+    return 2 * 512 + 512 + 512 * heads + heads + 2 * width
+
+
+def _merge(canvas: Canvas, *, norm_last: bool = False) -> None:
     """Join each 2x2 neighbourhood and halve its channels."""
     canvas.extent = tuple(edge // 2 for edge in canvas.extent)
     canvas.concat(4 * canvas.channels)
-    canvas.layer_norm()
+    if not norm_last:
+        canvas.layer_norm()
     canvas.linear(canvas.channels // 2, bias=False, name="merge")
+    if norm_last:
+        canvas.layer_norm()
