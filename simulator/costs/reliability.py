@@ -69,3 +69,36 @@ def lost_per_failure(segment: Any, mtbf: Any) -> Floats:
     """Return the work that a failure undoes in the mean: M - s / (exp(s / M) - 1), about s / 2 where s is short."""
     segment = np.asarray(segment, dtype=float)
     return np.asarray(mtbf - segment / np.expm1(segment / mtbf))
+
+
+def expected_run(steps: int, every: Any, step_s: float, save_s: float, mtbf: float, restart: float) -> Floats:
+    """Return the expected seconds of a run that is saved every so many steps and at its end.
+
+    :func:`expected_time` of its segments, of which all but the last are alike; ``every`` may be an array.
+    """
+    every = np.minimum(np.asarray(every, dtype=float), steps)
+    alike = np.ceil(steps / every) - 1.0
+    last = steps - alike * every
+    grown = alike * np.expm1((every * step_s + save_s) / mtbf) + np.expm1((last * step_s + save_s) / mtbf)
+    return np.asarray((mtbf + restart) * grown)
+
+
+def waiting_share(most_spares: int, failed: float) -> Floats:
+    """Return the share of time that a run waits for a node to be repaired, for 0 to ``most_spares`` nodes beside it.
+
+    The run fails only while it works, and it waits while more nodes are under repair than stand by: with s spares it is
+    a loss system of s + 1 servers, so that Erlang's formula B(s + 1, a) holds whatever the law of the repair.
+
+    Args:
+        failed: a, failures per second of work times seconds of a repair.
+
+    Source: Erlang 1917; insensitivity: Sevastyanov 1957.
+
+    >>> [round(float(share), 4) for share in waiting_share(2, 1.0)]
+    [0.5, 0.2, 0.0625]
+    """
+    found, blocked = [], 1.0
+    for servers in range(1, most_spares + 2):
+        blocked = failed * blocked / (servers + failed * blocked)
+        found.append(blocked)
+    return np.array(found)

@@ -13,6 +13,7 @@ from simulator.mapping.plan import Plan
 from simulator.planner.constraints import REASONS
 from simulator.planner.infeasible import infeasible
 from simulator.planner.objectives import Objective, objectives
+from simulator.planner.operation import UNSAID, Operation, operation_of
 from simulator.planner.priced import Priced
 from simulator.planner.question import Question, question_of
 from simulator.planner.search import Found, Watch, search
@@ -64,6 +65,7 @@ class Recommendation:
         considered, priced, fitting: plans looked at, priced, and small enough for the memory.
         rejected: how many plans broke each constraint first, in order.
         binding: what keeps a better plan away, in words.
+        operation: how a run with the plan is to be saved, spared and fed.
     """
 
     scenario: Scenario
@@ -79,6 +81,7 @@ class Recommendation:
     fitting: int
     rejected: dict[str, int]
     binding: str
+    operation: Operation = UNSAID
 
     @property
     def plan(self) -> Plan:
@@ -105,6 +108,7 @@ class Recommendation:
                       "rejected": {name: {"count": count, "reason": REASONS[name]}
                                    for name, count in self.rejected.items() if count}},
             "binding": self.binding,
+            "operation": self.operation.facts(),
         }  # fmt: skip
 
 
@@ -160,6 +164,7 @@ def recommend(
         fitting=len(found.values),
         rejected=found.rejected,
         binding=_binding(chosen, found, question, measure),
+        operation=operation_of(question, chosen.plan, result),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from simulator.foundation.units import GIGA
 from simulator.mapping.plan import Plan
 from simulator.planner.constraints import REASONS
+from simulator.planner.operation import sentences as operation_sentences
 from simulator.planner.recommendation import Contender, Recommendation
 from simulator.results.plan_plots import Candidate
 
@@ -59,7 +60,8 @@ def candidate(one: Contender) -> Candidate:
 
 def sentences(found: Recommendation) -> list[str]:
     """Return the recommendation in sentences, the decision first."""
-    return [_decision(found), *found.result.explain().splitlines(), *_close(found), *_bounds(found)]
+    told = found.result.explain().splitlines()
+    return [_decision(found), *told, *operation_sentences(found.operation), *_close(found), *_bounds(found)]
 
 
 def _decision(found: Recommendation) -> str:

@@ -8,6 +8,7 @@ from typing import Final
 
 from simulator.foundation.units import GIGA, HOUR, TERA, show
 from simulator.planner.constraints import REASONS
+from simulator.planner.operation import sentences as operation_sentences
 from simulator.planner.pages import parts
 from simulator.planner.recommendation import Recommendation
 from simulator.planner.report import SHOWN, candidate, shown
@@ -139,6 +140,8 @@ def sections(found: Recommendation) -> Iterator[Section]:
     yield from _money(found)
     ranks = picture(result.plot.layout(), "Ranks on devices, coloured by pipeline stage")
     yield Section(title="Where the ranks sit", pictures=(ranks,))
+    if operated := tuple(operation_sentences(found.operation)):
+        yield Section(title="How to operate the run", text=operated)
     if result.assumptions:
         yield Section(title="Taken for granted", text=result.assumptions)
     yield parts.asked(found.scenario)
