@@ -12,8 +12,8 @@ from simulator.cli.run import Workload
 Changes = Annotated[
     list[str],
     typer.Argument(metavar="CHANGE...", show_default=False,
-                   help="slow-node=3:0.7, link=leaf3:0.5, lose-node=12[@2h[:6h]], gpu=a100:50%, surge=5x@1h:10m, "
-                        "attack=300/s@1m:30s; several happen together."),
+                   help="slow-node=3:0.7, link=leaf3:0.5, lose-node=12[@2h[:6h]], lose-link=clients@1m:9s, "
+                        "gpu=a100:50%, surge=5x@1h:10m, attack=300/s@1m:30s; several happen together."),
 ]  # fmt: skip
 
 

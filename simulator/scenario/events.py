@@ -9,7 +9,7 @@ from pydantic import Field
 
 from simulator.foundation.schema import StrictModel
 
-Factor = Annotated[float, Field(gt=0.0, lt=1.0)]
+Factor = Annotated[float, Field(gt=0.0, le=1.0)]
 Index = Annotated[int, Field(ge=0, le=10**9)]
 
 
@@ -18,7 +18,7 @@ class SlowDeviceFile(StrictModel):
 
     kind: Literal["slow-device"]
     device: Index = Field(description="number of the device in the cluster, from 0")
-    factor: Factor = Field(description="speed left, between 0 and 1")
+    factor: Factor = Field(description="speed left, above 0, at most 1")
 
 
 class SlowLinkFile(StrictModel):
@@ -27,7 +27,7 @@ class SlowLinkFile(StrictModel):
     kind: Literal["slow-link"]
     device: Index = Field(description="number of the device whose links slow down, from 0")
     tier: str | None = Field(default=None, description="name of a tier (`rackcast topo show`); else the outermost")
-    factor: Factor = Field(description="bandwidth left, between 0 and 1")
+    factor: Factor = Field(description="bandwidth left, above 0, at most 1")
 
 
 EventFile = Annotated[SlowDeviceFile | SlowLinkFile, Field(discriminator="kind")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -77,6 +78,13 @@ class ReplicasFile(StrictModel):
     time_slicing: bool = Field(default=False, description="one pass: requests on a device share its time, unbatched")
 
 
+class OutageFile(StrictModel):
+    """A time without a link: what is sent meanwhile comes when it is over."""
+
+    at: Seconds
+    length: PositiveSeconds
+
+
 class PlatformFile(StrictModel):
     """What stands between clients and replicas."""
 
@@ -100,6 +108,9 @@ class PlatformFile(StrictModel):
     cache_skew: Annotated[float, Field(ge=0, strict=False)] = 1.0
     cache_ttl: Seconds = 0.0
     post_processing: Seconds = 0.0
+    outages: Annotated[list[OutageFile], Field(max_length=1000)] = Field(
+        default_factory=list, description="of the link between clients and gateway, in order of time"
+    )
 
 
 class StartUpFile(StrictModel):
@@ -128,9 +139,12 @@ class ScaleFile(StrictModel):
 class ServeEventFile(StrictModel):
     """Something that happens to replicas."""
 
-    kind: Literal["loss", "reclaim", "drain", "rollout", "canary", "blue-green", "migrate"]
+    kind: Literal["loss", "cut-off", "reclaim", "drain", "rollout", "canary", "blue-green", "migrate"]
     at: Seconds
     count: Count = Field(default=1, description="replicas hit, or replaced at a time")
+    first: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="number of the first replica hit; left out: those opened last"
+    )
     repair: Seconds | None = Field(default=None, description="until a lost or drained replica starts up again")
     notice: Seconds = Field(default=120.0, description="of draining before a reclaimed machine is gone")
     watch: Seconds = Field(default=300.0, description="how long a canary is looked at before the rest follows")
@@ -252,6 +266,7 @@ def build(file: ServeFile, context: Context) -> ServeWorkload | PredictWorkload:
                 raise UnknownName("number format", value, FORMATS)
     with context.at("engine", "name"):
         traits = engine_named(file.engine.name or _ENGINE)
+    _outages(file.platform, context.below("platform"))
     with context.at("platform", "router"):
         if file.platform.router not in ROUTERS:
             raise UnknownName("router", file.platform.router, ROUTERS)
@@ -297,6 +312,7 @@ def _one_pass(file: ServeFile, context: Context) -> PredictWorkload:
     refuse(file.limits, frozenset({"latency", "attainment"}), context.below("limits"), why)
     queues = frozenset(PlatformFile.model_fields) - _QUEUES_OF_REPLICAS
     refuse(file.platform, queues, context.below("platform"), why)
+    _outages(file.platform, context.below("platform"))
     if file.stages:
         alone = _PREDICTING - {"tokens", "samples", "input", "batching", "pipeline", "catalogue"}
         refuse(file, alone, context, "belongs to one model; with stages, write it below the stage.")
@@ -332,6 +348,14 @@ def _one_pass(file: ServeFile, context: Context) -> PredictWorkload:
     )
 
 
+def _outages(file: PlatformFile, context: Context) -> None:
+    """Refuse outages that are not in order of time and apart from each other."""
+    for index, (one, other) in enumerate(pairwise(file.outages), start=1):
+        with context.at("outages", index, "at"):
+            if other.at < one.at + one.length:
+                raise InputError(f"begins at {other.at:g} s, before the one above ends at {one.at + one.length:g} s.")
+
+
 def _rules(file: PlatformFile) -> Rules:
     return Rules(
         router=file.router, max_inflight=file.max_inflight, max_waiting=file.max_waiting, timeout_s=file.timeout,
@@ -345,12 +369,13 @@ def _front(file: PlatformFile) -> Front:
         gateway_workers=file.gateway_workers, gateway_room=file.gateway_room, intercept=tuple(file.intercept),
         rate_limit=file.rate_limit, burst=file.burst, cache_entries=file.cache_entries,
         cache_distinct=file.cache_distinct, cache_skew=file.cache_skew, cache_ttl_s=file.cache_ttl,
+        outages=tuple((outage.at, outage.at + outage.length) for outage in file.outages),
     )  # fmt: skip
 
 
 def _event(file: ServeEventFile) -> FleetEvent:
-    return FleetEvent(kind=file.kind, at_s=file.at, count=file.count, repair_s=file.repair, notice_s=file.notice,
-                      watch_s=file.watch)  # fmt: skip
+    return FleetEvent(kind=file.kind, at_s=file.at, count=file.count, first=file.first, repair_s=file.repair,
+                      notice_s=file.notice, watch_s=file.watch)  # fmt: skip
 
 
 KIND = WorkloadKind(name="serve", file=ServeFile, build=build)

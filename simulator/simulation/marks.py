@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from simulator.foundation.errors import UnknownName
 from simulator.mapping.unfolding import HEALTHY, Condition
 from simulator.scenario import Scenario
-from simulator.scenario.events import SlowDevice
+from simulator.scenario.events import Event, SlowDevice
 from simulator.simulation.setting import Setting
 
 
@@ -20,14 +22,27 @@ def marks_of(scenario: Scenario, setting: Setting) -> dict[int, Condition]:
         for condition in [Condition(machines=(number,))]
         for device in range(kind.first, kind.first + kind.count)
     }
-    names = [tier.name for tier in setting.tiers]
-    for event in scenario.events:
+    for device, found in conditions(scenario.events, [tier.name for tier in setting.tiers]).items():
+        marks[device] = marks.get(device, HEALTHY).worse(found)
+    return marks
+
+
+def conditions(events: Sequence[Event], tiers: Sequence[str]) -> dict[int, Condition]:
+    """Return what events do to devices that see these tiers, innermost first; a factor of 1 changes nothing.
+
+    Raises:
+        UnknownName: an event of an unknown tier.
+    """
+    marks: dict[int, Condition] = {}
+    for event in events:
         if isinstance(event, SlowDevice):
             found = Condition(speed=event.factor)
         else:
-            tier = event.tier or names[-1]
-            if tier not in names:
-                raise UnknownName("tier", tier, names)
+            tier = event.tier or tiers[-1]
+            if tier not in tiers:
+                raise UnknownName("tier", tier, tiers)
             found = Condition(links=((tier, event.factor),))
+        if event.factor == 1.0:
+            continue
         marks[event.device] = marks.get(event.device, HEALTHY).worse(found)
     return marks

@@ -29,6 +29,7 @@ from simulator.results.serving import ServingResult, requests_frame
 from simulator.scenario import Scenario
 from simulator.scenario.hardware import NodeGroup
 from simulator.scenario.serve import ServeWorkload
+from simulator.simulation.serving_conditions import conditions_of, runs_of, touched
 from simulator.workload.request_stream import RequestStream, in_slices
 from simulator.workload.requests import Requests
 
@@ -170,24 +171,25 @@ def _pools(
     scenario: Scenario, workload: ServeWorkload, requests: Requests
 ) -> tuple[tuple[Replicas, ...], Replica, int]:
     """Return a pool per group of machines (or per role), the first replica, and the devices in use."""
-    wanted = workload.count
+    counts = replicas_by_group(scenario, workload)
     pools: list[Replicas] = []
     first: Replica | None = None
     devices = 0
-    for index, group in enumerate(scenario.groups):
-        room = group.devices * workload.slices // workload.layout.devices
-        count = room if wanted is None else min(room, wanted)
-        if wanted is not None:
-            wanted -= count
+    for index, (group, count) in enumerate(zip(scenario.groups, counts, strict=True)):
         if count < 1:
             continue
         replica = _replica(scenario, workload, group, index)
         first = first or replica
         devices += count * workload.layout.devices
-        pools += _roles(_engine(workload, replica, requests), count, workload.prefill if not pools else None)
+        parts = _roles(count, workload.prefill if not pools else None)
+        amiss = conditions_of(scenario, workload, index, count)
+        engines = {one: _engine(workload, touched(replica, one), requests) for one in dict.fromkeys(amiss)}
+        for role, begin, end in parts:
+            pools += [Replicas(engine=engines[one], count=n, role=role) for one, n in runs_of(amiss[begin:end])]
     if first is None:
         raise InputError(f"a replica takes {workload.layout.devices} devices; no group of machines has so many.")
-    if wanted:
+    wanted = (workload.count or 0) - sum(counts)
+    if wanted > 0:
         raise Infeasible(
             f"{workload.count} replicas of {workload.layout.devices} devices are wanted; {wanted} find no room.",
             binding="devices",
@@ -198,6 +200,16 @@ def _pools(
             relaxation=f"ask for {(workload.count or 0) - wanted} replicas, or add nodes",
         )
     return tuple(pools), first, devices
+
+
+def replicas_by_group(scenario: Scenario, workload: ServeWorkload) -> list[int]:
+    """Return how many replicas stand on each group of machines: as many as fit, or as are wanted, group by group."""
+    found, left = [], workload.count
+    for group in scenario.groups:
+        room = group.devices * workload.slices // workload.layout.devices
+        found.append(room if left is None else min(room, left))
+        left = None if left is None else left - found[-1]
+    return found
 
 
 def _replica(scenario: Scenario, workload: ServeWorkload, group: NodeGroup, index: int) -> Replica:
@@ -241,15 +253,13 @@ def _engine(workload: ServeWorkload, replica: Replica, requests: Requests) -> En
     )
 
 
-def _roles(engine: EngineClass, count: int, prefill: int | None) -> list[Replicas]:
+def _roles(count: int, prefill: int | None) -> list[tuple[str, int, int]]:
+    """Return the roles of replicas, each with the first and one beyond the last that has it."""
     if prefill is None:
-        return [Replicas(engine=engine, count=count)]
+        return [("both", 0, count)]
     if prefill >= count:
         raise InputError(f"{prefill} replicas for prompts of {count} in all leave none to decode.")
-    return [
-        Replicas(engine=engine, count=prefill, role="prefill"),
-        Replicas(engine=engine, count=count - prefill, role="decode"),
-    ]
+    return [("prefill", 0, prefill), ("decode", prefill, count)]
 
 
 def _opened(pools: tuple[Replicas, ...], start: int) -> tuple[Replicas, ...]:

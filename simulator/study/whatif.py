@@ -3,16 +3,20 @@
 ========================  =========================================================================  ===============
 word                      meaning                                                                    kinds
 ========================  =========================================================================  ===============
-``slow-node=3:0.7``       node 3 computes at 0.7 of its speed                                        train
-``link=leaf3:0.5``        what leaves leaf 3 (node 3, device 3) has half of its bandwidth            train
-``lose-node=12``          the cluster without one node of the group of node 12                       train, data
+``slow-node=3:0.7``       node 3 computes at 0.7 of its speed                                        train, serve
+``link=leaf3:0.5``        what leaves leaf 3 (node 3, device 3) has half of its bandwidth            train, serve
+``link=clients:0.5``      a round trip between clients and gateway takes twice as long               serve, predict
+``lose-link=node3@1m:9s`` node 3 cannot be reached for 9 s after 1 min                               serve
+``lose-link=clients@...`` the same of clients and gateway: requests and answers wait                 serve, predict
+``lose-node=12``          the cluster without one node of the group of node 12                       train, data, ...
 ``lose-node=12@2h:6h``    the replicas of one node stop after 2 h, and start again 6 h later         serve
-``gpu=a100:50%``          half of the nodes are nodes with A100                                      train, serve, data
-``surge=5x@1h:10m``       five times the requests after 1 h, for 10 min                              serve
-``attack=300/s@1m:30s``   300 further requests per second after 1 min, for 30 s                      serve
+``gpu=a100:50%``          half of the nodes are nodes with A100                                      all but rounds, rl
+``surge=5x@1h:10m``       five times the requests after 1 h, for 10 min                              serve, predict
+``attack=300/s@1m:30s``   300 further requests per second after 1 min, for 30 s                      serve, predict
 ========================  =========================================================================  ===============
 
-Nodes, devices and switches are numbered from 0.
+``serve`` are services that generate, ``predict`` (or ``...``) those that answer in one pass. Nodes,
+devices and switches are numbered from 0. A change by the factor 1 changes nothing, to the byte.
 """
 
 from __future__ import annotations
@@ -30,8 +34,10 @@ from simulator.profiles.node import Node
 from simulator.scenario import Scenario, load_scenario
 from simulator.scenario.data import DataWorkload
 from simulator.scenario.serve import ServeWorkload
+from simulator.scenario.serve_predict import PredictWorkload
 from simulator.scenario.train import TrainWorkload
 from simulator.simulation import chosen_workload
+from simulator.simulation.serving import replicas_by_group
 from simulator.study.figures import Row, figures_of
 from simulator.topology.scaleup import devices_per_node
 
@@ -166,8 +172,8 @@ def _events(scenario: Scenario, further: list[dict[str, Any]]) -> str:
 
 def _share(text: str) -> float:
     factor = float(text)
-    if not 0.0 < factor < 1.0:
-        raise InputError(f"{text} of what there is; write a share between 0 and 1, as in 0.7.")
+    if not 0.0 < factor <= 1.0:
+        raise InputError(f"{text} of what there is; write a share above 0 and at most 1, as in 0.7.")
     return factor
 
 
@@ -179,7 +185,14 @@ def _slow_node(scenario: Scenario, index: int, said: dict[str, str]) -> Change:
 
 
 def _link(scenario: Scenario, index: int, said: dict[str, str]) -> Change:
-    place, number, factor = said["place"], int(said["number"]), _share(said["factor"])
+    if said["place"] == _CLIENTS:
+        return _link_of_clients(scenario, index, said)
+    workload, share = scenario.workloads[index], said["factor"]
+    if isinstance(workload, PredictWorkload):
+        raise InputError(f"devices that answer in one pass talk to nobody; write link={_CLIENTS}:{share}.")
+    if "number" not in said:
+        raise InputError(f"which {said['place']}? Write its number, as in link={said['place']}0:{share}.")
+    place, number, factor = said["place"], int(said["number"]), _share(share)
     tiers = scenario.cluster.tiers
     spans = {tier.name: int(tier.span) for tier in tiers}
     if place == "node":
@@ -203,10 +216,10 @@ def _link(scenario: Scenario, index: int, said: dict[str, str]) -> Change:
 
 def _lose_node(scenario: Scenario, index: int, said: dict[str, str]) -> Change:
     node = int(said["node"])
-    group, devices = _node(scenario, node)
+    group, _ = _node(scenario, node)
     workload = scenario.workloads[index]
     if isinstance(workload, ServeWorkload):
-        return _lose_replicas(scenario, index, said, len(devices))
+        return _lose_replicas(scenario, index, said)
     if "at" in said:
         raise InputError(f"a {_kind(type(workload))} scenario plays no hours; write lose-node={node} without a time.")
     count = scenario.groups[group].count
@@ -218,21 +231,68 @@ def _lose_node(scenario: Scenario, index: int, said: dict[str, str]) -> Change:
     )
 
 
-def _lose_replicas(scenario: Scenario, index: int, said: dict[str, str], devices: int) -> Change:
+def _link_of_clients(scenario: Scenario, index: int, said: dict[str, str]) -> Change:
+    factor = _share(said["factor"])
+    rtt = parse(scenario.resolved["workloads"][index].get("platform", {}).get("rtt", "0 s"), "time")
+    if rtt == 0:
+        raise InputError("clients and gateway are not apart; write platform.rtt, as in '20 ms'.")
+    return Change(
+        cause=f"a round trip of clients takes {1 / factor:g} times as long",
+        overrides=(_assigned(f"workloads[{index}].platform.rtt", f"{rtt / factor!r} s"),),
+    )
+
+
+def _lose_link(scenario: Scenario, index: int, said: dict[str, str]) -> Change:
+    begin, length = _seconds(said["at"]), _seconds(said["for"])
+    when = f"is lost at {said['at']} for {said['for']}"
+    if "number" not in said:
+        key = f"workloads[{index}].platform.outages"
+        kept = scenario.resolved["workloads"][index].get("platform", {}).get("outages", [])
+        further = {"at": f"{begin:g} s", "length": f"{length:g} s"}
+        outages = sorted([*kept, further], key=lambda outage: parse(outage["at"], "time"))
+        return Change(cause=f"the link of clients {when}", overrides=(_assigned(key, outages),))
+    if not isinstance(scenario.workloads[index], ServeWorkload):
+        raise InputError(f"nodes that answer in one pass are not told apart; write lose-link={_CLIENTS}@...")
+    replicas = _replicas_on(scenario, index, int(said["number"]))
+    cut = {"kind": "cut-off", "at": f"{begin:g} s", "repair": f"{length:g} s", "count": len(replicas),
+           "first": replicas.start}  # fmt: skip
+    return Change(cause=f"the link of node {said['number']} with {len(replicas)} replicas {when}",
+                  overrides=(_service_event(scenario, index, cut),))  # fmt: skip
+
+
+def _replicas_on(scenario: Scenario, index: int, node: int) -> range:
+    """Return the replicas that stand on a node, wholly or in part; raises :class:`InputError` if there is none."""
+    workload: ServeWorkload = scenario.workloads[index]
+    group, devices = _node(scenario, node)
+    counts = replicas_by_group(scenario, workload)
+    begin = devices.start - sum(other.devices for other in scenario.groups[:group])
+    each, slices = workload.layout.devices, workload.slices
+    first, last = begin * slices // each, -(-(begin + len(devices)) * slices // each)
+    if first >= counts[group]:
+        raise InputError(f"no replica stands on node {node}; {workload.id} has {sum(counts)} of them.")
+    before = sum(counts[:group])
+    return range(before + first, before + min(last, counts[group]))
+
+
+def _service_event(scenario: Scenario, index: int, event: dict[str, Any]) -> str:
+    kept = scenario.resolved["workloads"][index].get("events", [])
+    return _assigned(f"workloads[{index}].events", [*kept, event])
+
+
+def _lose_replicas(scenario: Scenario, index: int, said: dict[str, str]) -> Change:
     if "at" not in said:
         raise InputError(f"a service runs for a while; say when, as in lose-node={said['node']}@2h.")
-    workload: ServeWorkload = scenario.workloads[index]
-    count = max(1, devices // workload.layout.devices)
-    loss: dict[str, Any] = {"kind": "loss", "at": f"{_seconds(said['at']):g} s", "count": count}
+    replicas = _replicas_on(scenario, index, int(said["node"]))
+    count = len(replicas)
+    loss: dict[str, Any] = {"kind": "loss", "at": f"{_seconds(said['at']):g} s", "count": count,
+                            "first": replicas.start}  # fmt: skip
     after = ""
     if "repair" in said:
         loss["repair"] = f"{_seconds(said['repair']):g} s"
         after = f", back {said['repair']} later"
-    key = f"workloads[{index}].events"
-    kept = scenario.resolved["workloads"][index].get("events", [])
     return Change(
         cause=f"node {said['node']} with {count} replicas is lost at {said['at']}{after}",
-        overrides=(_assigned(key, [*kept, loss]),),
+        overrides=(_service_event(scenario, index, loss),),
     )
 
 
@@ -299,6 +359,7 @@ def _attack(scenario: Scenario, index: int, said: dict[str, str]) -> Change:
     )
 
 
+_CLIENTS: Final = "clients"
 _ATTACK: Final = "attack"
 _QUIET: Final = 1e-6  # of an attack's rate that comes outside its time: no request in any run
 
@@ -312,17 +373,21 @@ def _groups(scenario: Scenario, index: int) -> list[dict[str, Any]]:
 
 _PERIOD: Final = rf"@(?P<at>{_TIME}):(?P<for>{_TIME})"
 
-words.add("slow-node", Word(form="NODE:SHARE, as in slow-node=3:0.7", kinds=(TrainWorkload,), compile=_slow_node,
-                            pattern=rf"(?P<node>[0-9]+):(?P<factor>{_NUMBER})"))  # fmt: skip
-words.add("link", Word(form="PLACE:SHARE, as in link=leaf3:0.5 or link=node3:0.5", kinds=(TrainWorkload,),
-                       compile=_link,
-                       pattern=rf"(?P<place>[a-z][a-z-]*?)(?P<number>[0-9]+):(?P<factor>{_NUMBER})"))  # fmt: skip
+words.add("slow-node", Word(form="NODE:SHARE, as in slow-node=3:0.7", kinds=(TrainWorkload, ServeWorkload),
+                            compile=_slow_node, pattern=rf"(?P<node>[0-9]+):(?P<factor>{_NUMBER})"))  # fmt: skip
+words.add("link", Word(form="PLACE:SHARE, as in link=leaf3:0.5, link=node3:0.5 or link=clients:0.5", compile=_link,
+                       kinds=(TrainWorkload, ServeWorkload, PredictWorkload),
+                       pattern=rf"(?P<place>[a-z][a-z-]*?)(?P<number>[0-9]+)?:(?P<factor>{_NUMBER})"))  # fmt: skip
+words.add("lose-link", Word(form="PLACE@START:LENGTH, as in lose-link=node3@1m:30s or lose-link=clients@1m:30s",
+                            compile=_lose_link, kinds=(ServeWorkload, PredictWorkload),
+                            pattern=rf"(?:node(?P<number>[0-9]+)|{_CLIENTS}){_PERIOD}"))  # fmt: skip
 words.add("lose-node", Word(form="NODE or NODE@TIME[:REPAIR], as in lose-node=12@2h:6h", compile=_lose_node,
-                            kinds=(TrainWorkload, ServeWorkload, DataWorkload),
+                            kinds=(TrainWorkload, ServeWorkload, DataWorkload, PredictWorkload),
                             pattern=rf"(?P<node>[0-9]+)(?:@(?P<at>{_TIME})(?::(?P<repair>{_TIME}))?)?"))  # fmt: skip
-words.add("gpu", Word(form="NAME:SHARE%, as in gpu=a100:50%", kinds=(TrainWorkload, ServeWorkload, DataWorkload),
-                      compile=_gpu, pattern=rf"(?P<gpu>[\w.-]+):(?P<share>{_NUMBER}) ?%"))  # fmt: skip
-words.add("surge", Word(form="FACTORx@START:LENGTH, as in surge=5x@1h:10m", kinds=(ServeWorkload,), compile=_surge,
-                        pattern=rf"(?P<factor>{_NUMBER})x{_PERIOD}"))  # fmt: skip
-words.add("attack", Word(form="RATE/s@START:LENGTH, as in attack=300/s@1m:30s", kinds=(ServeWorkload,),
+words.add("gpu", Word(form="NAME:SHARE%, as in gpu=a100:50%", compile=_gpu,
+                      kinds=(TrainWorkload, ServeWorkload, DataWorkload, PredictWorkload),
+                      pattern=rf"(?P<gpu>[\w.-]+):(?P<share>{_NUMBER}) ?%"))  # fmt: skip
+words.add("surge", Word(form="FACTORx@START:LENGTH, as in surge=5x@1h:10m", kinds=(ServeWorkload, PredictWorkload),
+                        compile=_surge, pattern=rf"(?P<factor>{_NUMBER})x{_PERIOD}"))  # fmt: skip
+words.add("attack", Word(form="RATE/s@START:LENGTH, as in attack=300/s@1m:30s", kinds=(ServeWorkload, PredictWorkload),
                          compile=_attack, pattern=rf"(?P<rate>{_NUMBER}) ?/s{_PERIOD}"))  # fmt: skip

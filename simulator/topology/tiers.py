@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 #: share and port of neighbouring tiers may differ by rounding
@@ -68,6 +68,20 @@ class Tier:
     def __post_init__(self) -> None:
         assert self.span >= 1 and self.bandwidth > 0 and self.latency >= 0, self
         assert self.port_bandwidth * _ROUNDING >= self.bandwidth, self
+
+    def narrowed(self, share: float) -> Tier:
+        """Return the tier as seen from a device whose links in it carry ``share`` of their bandwidth."""
+        if share == 1.0:
+            return self
+        torus = self.torus and replace(self.torus, link_bandwidth=self.torus.link_bandwidth * share)
+        return replace(
+            self,
+            bandwidth=self.bandwidth * share,
+            port_bandwidth=self.port_bandwidth * share,
+            pair_limit=self.pair_limit and self.pair_limit * share,
+            uniform_limit=self.uniform_limit and self.uniform_limit * share,
+            torus=torus,
+        )
 
     @property
     def pair_bandwidth(self) -> float:

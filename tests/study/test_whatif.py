@@ -5,6 +5,7 @@ import pytest
 from simulator import load_scenario, simulate
 from simulator.foundation.errors import InputError, UnknownName
 from simulator.foundation.shipped import shipped
+from simulator.simulation.serving import prepare
 from simulator.study.whatif import compiled, whatif
 
 TRAIN = load_scenario(shipped("scenarios") / "gpt3-175b-megatron.yaml")
@@ -12,6 +13,22 @@ SERVE = load_scenario(shipped("scenarios") / "serve-attack.yaml", ["workloads[0]
 USERS = (
     'workloads[0].traffic.groups=[{"name": "users", "rate": "4 /s", "prompt": {"mean": 200}, "output": {"mean": 50}}]'
 )
+PREDICT = load_scenario(
+    shipped("scenarios") / "serve-recommender.yaml",
+    ["workloads[0].traffic.seconds=2 s", "workloads[0].traffic.groups[0]={name: web, rate: 2000 /s}"],
+)
+_TWO = (
+    *SERVE.overrides,
+    USERS.replace('"4 /s"', '"40 /s"'),
+    'cluster.nodes=[{"profile": "dgx-h100", "count": 2}]',
+    "workloads[0].replicas={tp: 4, count: 4}",
+    "workloads[0].platform.router=round-robin",
+    "workloads[0].platform.rtt=20 ms",
+)
+TWO_NODES = load_scenario(SERVE.path, _TWO)
+FEW = load_scenario(SERVE.path, [*_TWO, "workloads[0].replicas.count=2"])
+NEAR = load_scenario(SERVE.path, [*_TWO, "workloads[0].platform.rtt=0 s"])
+APART = load_scenario(SERVE.path, [*_TWO, "workloads[0].replicas.prefill=2"])
 QUIET = load_scenario(SERVE.path, [*SERVE.overrides, USERS])
 
 
@@ -57,7 +74,7 @@ def test_a_lost_node_takes_its_replicas_with_it():
         .workloads[0]
         .events
     )
-    assert (event.kind, event.at_s, event.count, event.repair_s) == ("loss", 10.0, 8, 300.0)
+    assert (event.kind, event.at_s, event.first, event.count, event.repair_s) == ("loss", 10.0, 0, 2, 300.0)
 
 
 def test_a_surge_multiplies_the_requests_of_its_time_alone():
@@ -71,16 +88,82 @@ def test_an_attack_comes_beside_the_users():
     assert found.after["requests"] - found.before["requests"] == pytest.approx(200, rel=0.25)
 
 
+SAME = ["slow-node=0:1", "link=node0:1.0", "link=device0:1", "link=clients:1"]
+
+
+@pytest.mark.parametrize("word", SAME)
+@pytest.mark.parametrize("scenario", [TWO_NODES, APART])
+def test_a_factor_of_one_changes_nothing(scenario, word):
+    found = whatif(scenario, [word])
+    assert found.after == found.before
+
+
+@pytest.mark.parametrize("word", ["slow-node=1:{}", "link=device5:{}", "link=clients:{}"])
+def test_slower_is_never_better(word):
+    delays = [whatif(TWO_NODES, [word.format(share)]).after for share in (1.0, 0.4, 0.1)]
+    for figure in ("ttft_p99_ms", "latency_p99_ms"):
+        found = [after[figure] for after in delays]
+        assert found == sorted(found), figure
+        assert found[0] < found[-1]
+
+
+def test_only_the_replicas_of_a_slow_node_are_slower():
+    scenario = load_scenario(TWO_NODES.path, [*TWO_NODES.overrides, *compiled(TWO_NODES, "slow-node=1:0.5").overrides])
+    pools = prepare(scenario, scenario.workloads[0]).service.pools
+    healthy = prepare(TWO_NODES, TWO_NODES.workloads[0]).service.pools
+    assert [pool.count for pool in pools] == [2, 2]
+    assert pools[0].engine == healthy[0].engine
+    assert pools[1].engine.times.dense[64] > 1.2 * healthy[0].engine.times.dense[64]
+    assert pools[1].engine.blocks == healthy[0].engine.blocks
+
+
+def test_a_slow_link_holds_up_caches_on_their_way_to_the_decoding_replicas():
+    before, after = (whatif(APART, [f"link=node0:{share}"]).after for share in (1.0, 0.01))
+    assert after["tpot_mean_ms"] > before["tpot_mean_ms"]
+    assert after["ttft_p50_ms"] == before["ttft_p50_ms"]
+
+
+def test_a_lost_link_of_a_node_sends_its_requests_to_the_others():
+    found = whatif(TWO_NODES, ["lose-link=node1@5s:5s"])
+    lost = whatif(TWO_NODES, ["lose-node=1@5s"])
+    assert found.after["finished"] == found.before["finished"] == lost.after["finished"]
+    assert found.before["latency_mean_ms"] < found.after["latency_mean_ms"]
+    assert found.after["replica_hours"] == pytest.approx(found.before["replica_hours"], rel=0.01)
+    assert lost.after["replica_hours"] < found.after["replica_hours"]
+
+
+@pytest.mark.parametrize(("scenario", "mean"), [(TWO_NODES, "ttft_mean_ms"), (PREDICT, "latency_mean_ms")])
+def test_without_a_link_requests_and_answers_wait_for_it(scenario, mean):
+    begin, length = 0.5, 0.2
+    found = whatif(scenario, [f"lose-link=clients@{begin} s:{length} s"])
+    assert found.after["finished"] == found.before["finished"]
+    assert found.before[mean] < found.after[mean] < found.before[mean] + length * 1000
+
+
+def test_services_that_answer_in_one_pass_meet_surges_attacks_and_lost_nodes():
+    surged = whatif(PREDICT, ["surge=3x@0.5 s:1 s"])
+    attacked = whatif(PREDICT, ["attack=5000/s@0.5 s:1 s"])
+    assert surged.after["requests"] == pytest.approx(2 * surged.before["requests"], rel=0.1)
+    assert attacked.after["requests"] - attacked.before["requests"] == pytest.approx(5000, rel=0.1)
+    assert min(surged.after["latency_p99_ms"], attacked.after["latency_p99_ms"]) > surged.before["latency_p99_ms"]
+
+
 @pytest.mark.parametrize(
     ("scenario", "word", "told"),
     [
-        (TRAIN, "surge=5x@1h:10m", "kind train cannot express surge; serve can"),
-        (QUIET, "slow-node=3:0.7", "kind serve cannot express slow-node; train can"),
+        (TRAIN, "surge=5x@1h:10m", "kind train cannot express surge; serve, predict can"),
+        (PREDICT, "slow-node=0:0.7", "kind predict cannot express slow-node; train, serve can"),
+        (PREDICT, "link=node0:0.7", "talk to nobody"),
+        (NEAR, "link=clients:0.5", "not apart; write platform.rtt"),
+        (QUIET, "link=node:0.5", "Write its number"),
+        (TWO_NODES, "lose-node=2@1s", "there is no node 2"),
+        (TWO_NODES, "lose-link=node1@1s:2s,3", "write lose-link=PLACE"),
+        (FEW, "lose-link=node1@1s:2s", "no replica stands on node 1"),
         (TRAIN, "lose-node=3@2h", "without a time"),
         (QUIET, "lose-node=0", "say when"),
         (SERVE, "surge=5x@10s:10s", "attack of this service arrive otherwise"),
         (TRAIN, "slow-node=3", "write slow-node=NODE:SHARE"),
-        (TRAIN, "slow-node=3:1.5", "between 0 and 1"),
+        (TRAIN, "slow-node=3:1.5", "above 0 and at most 1"),
         (TRAIN, "slow-node=128:0.5", "there is no node 128; the cluster has 0 to 127"),
         (TRAIN, "link=leaf32:0.5", "there is no leaf 32; the cluster has 0 to 31"),
         (TRAIN, "link=spine0:0.5", "nothing leaves it"),

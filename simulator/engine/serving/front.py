@@ -41,6 +41,8 @@ class Front:
         cache_entries: answers kept; a request for the same text again is answered at once.
         cache_distinct: different texts, asked with Zipf's popularity.
         cache_ttl_s: how long an answer is kept; 0: until its room is needed.
+        outages: times (begin, end) without a link between clients and gateway: what is sent meanwhile, requests and
+            answers, comes when they are over, as TCP sends it again. In order, apart from each other.
     """
 
     rtt_s: float = 0.0
@@ -56,6 +58,14 @@ class Front:
     cache_distinct: int = 0
     cache_skew: float = 1.0
     cache_ttl_s: float = 0.0
+    outages: tuple[tuple[float, float], ...] = ()
+
+    def sent(self, instants: Floats) -> Floats:
+        """Return when what is sent at these instants gets on its way."""
+        found = instants
+        for begin, end in self.outages:
+            found = np.where((instants >= begin) & (instants < end), end, found)
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +95,7 @@ class FrontLine:
         """Return who gets through to the replicas, and when; requests of a later call come later."""
         front = self.front
         reason = np.zeros(len(requests), np.int8)
-        reaches = requests.arrival_s + front.rtt_s / 2 + _connecting(requests, front)
+        reaches = front.sent(requests.arrival_s) + front.rtt_s / 2 + _connecting(requests, front)
         for name in front.intercept:
             if name not in requests.groups or requests.group is None:
                 known = ", ".join(requests.groups) or "none"

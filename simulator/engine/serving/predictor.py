@@ -147,6 +147,10 @@ def predict(requests: Requests, service: PredictorService, *, seed: int = 0) -> 
     network = passed.reaches_s - requests.arrival_s + back
     cached = passed.reason == CACHED
     latency[cached] = network[cached]
+    if service.front.outages:
+        sent = requests.arrival_s + latency - back
+        waited = service.front.sent(sent) - sent
+        latency, network = latency + waited, network + np.nan_to_num(waited)
     ends = requests.arrival_s + latency
     return Predicted(
         requests=requests,

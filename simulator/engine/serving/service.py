@@ -263,6 +263,8 @@ def seen_by_client(
     latency = spread(result.latency_s, np.nan) + extra + service.post_s
     cached = passed.reason == CACHED
     ttft[cached] = latency[cached] = way[cached] + passed.back_s
+    if service.front.outages:
+        ttft, latency = (_after_outages(service.front, arrival, values, passed.back_s) for values in (ttft, latency))
     return Served(
         requests=requests,
         outcome=outcome,
@@ -279,6 +281,12 @@ def seen_by_client(
         timeline=timeline,
         span_s=max(result.span_s, 1e-9),
     )
+
+
+def _after_outages(front: Front, arrival: Floats, values: Floats, back_s: float) -> Floats:
+    """Return delays to clients whose answers wait for a lost link."""
+    sent = arrival + values - back_s
+    return values + (front.sent(sent) - sent)
 
 
 def attainment_by_rate(

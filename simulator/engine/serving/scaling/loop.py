@@ -75,6 +75,7 @@ class ScaledRun:
         self._ready_at: dict[int, float] = {}  # replicas that start
         self._gone_until: dict[int, float] = {}  # lost ones, and when they are back
         self._paid: set[int] = {r for r in range(count) if run.fleet.replicas[r, at.OPEN]}
+        self._cut_off: set[int] = set()  # of the lost ones, those that only cannot be reached
         self._second: set[int] = set()  # those of the starting ones that will take another's place
         self._todo = unfold(events, count, scaling.start_up.total_s)
         if any(event.kind == "blue-green" for event in events) and len(self._paid) == count:
@@ -143,6 +144,7 @@ class ScaledRun:
             "gone_until": sorted(self._gone_until.items()),
             "paid": sorted(self._paid),
             "second": sorted(self._second),
+            "cut_off": sorted(self._cut_off),
             "todo": [list(act) for act in self._todo],
             "timeline": asdict(self.timeline),
             "memory": {name: list(value) if isinstance(value, deque) else value
@@ -163,6 +165,7 @@ class ScaledRun:
         self._ready_at = {int(r): float(at_s) for r, at_s in state["ready_at"]}
         self._gone_until = {int(r): float(at_s) for r, at_s in state["gone_until"]}
         self._paid, self._second = set(state["paid"]), set(state["second"])
+        self._cut_off = set(state["cut_off"])
         self._todo = [Act(*act) for act in state["todo"]]
         self.timeline = Timeline(**state["timeline"])
         kept = state["memory"]
@@ -199,10 +202,13 @@ class ScaledRun:
             r = int(open_[-1]) if open_.size else ANY
         if r == ANY or not self.run.fleet.replicas[r, at.OPEN]:
             return
-        if act.what == "lose":
+        if act.what in ("lose", "cut"):
             self.run.fail(r, now)
-            self._paid.discard(r)
             self._gone_until[r] = now + act.repair_s
+            if act.what == "cut":
+                self._cut_off.add(r)
+            else:
+                self._paid.discard(r)
             return
         place = self._free() if act.what == "move" else []
         if place:
@@ -256,7 +262,8 @@ class ScaledRun:
         for r in sorted(self._gone_until):
             if self._gone_until[r] <= now:
                 del self._gone_until[r]
-                self._ready_at[r] = now + self.scaling.start_up.total_s
+                self._ready_at[r] = now if r in self._cut_off else now + self.scaling.start_up.total_s
+                self._cut_off.discard(r)
                 self._paid.add(r)
         for r in sorted(self._ready_at):
             if self._ready_at[r] <= now:
@@ -302,7 +309,7 @@ class ScaledRun:
         """Stop paying for closed replicas that have nothing left."""
         rows = self.run.fleet.replicas
         idle = np.flatnonzero((rows[:, at.OPEN] == 0) & (rows[:, at.OUTSTANDING] == 0)).tolist()
-        self._paid.difference_update(r for r in idle if r not in self._ready_at)
+        self._paid.difference_update(r for r in idle if r not in self._ready_at and r not in self._cut_off)
 
     def _scale_to(self, wanted: int, have: int, now: float) -> None:
         while wanted > have:

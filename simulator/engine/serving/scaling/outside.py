@@ -21,6 +21,7 @@ class FleetEvent:
         kind: a name in :data:`kinds_of_event`.
         at_s: when it begins.
         count: replicas hit, or replaced at a time.
+        first: number of the first replica hit, the others follow; None: those opened last.
         repair_s: until a lost or drained replica starts up again; None: never.
         notice_s: seconds of draining before a spot machine is gone.
         watch_s: how long a canary is looked at before the rest follows.
@@ -29,6 +30,7 @@ class FleetEvent:
     kind: str
     at_s: float
     count: int = 1
+    first: int | None = None
     repair_s: float | None = None
     notice_s: float = 120.0
     watch_s: float = 300.0
@@ -39,7 +41,7 @@ class Act(NamedTuple):
 
     at_s: float
     order: int
-    what: str  # lose, drain, take, replace, swap, move
+    what: str  # lose, cut, drain, take, replace, swap, move
     replica: int = ANY
     repair_s: float = float("inf")  # until a lost or drained one is there again
 
@@ -60,6 +62,11 @@ def unfold(events: Sequence[FleetEvent], replicas: int, start_up_s: float) -> li
     for event in events:
         if event.count < 1:
             raise InputError(f"an event {event.kind!r} of {event.count} replicas hits nobody; name at least one.")
+        if event.first is not None and event.first + event.count > replicas:
+            raise InputError(
+                f"an event {event.kind!r} hits replicas {event.first} to {event.first + event.count - 1}; "
+                f"there are 0 to {replicas - 1}."
+            )
         found += kinds_of_event[event.kind](event, replicas, start_up_s)
     return sorted(found, key=lambda act: (act.at_s, act.order))
 
@@ -68,14 +75,23 @@ def unfold(events: Sequence[FleetEvent], replicas: int, start_up_s: float) -> li
 def _loss(event: FleetEvent, replicas: int, start_up_s: float) -> list[Act]:
     """``count`` replicas are lost at once with all they hold; after ``repair_s`` they start up again."""
     del replicas, start_up_s
-    return [Act(event.at_s, i, "lose", repair_s=_or_never(event.repair_s)) for i in range(event.count)]
+    repair_s = _or_never(event.repair_s)
+    return [Act(event.at_s, i, "lose", _hit(event, i), repair_s=repair_s) for i in range(event.count)]
+
+
+@kinds_of_event.register("cut-off")
+def _cut_off(event: FleetEvent, replicas: int, start_up_s: float) -> list[Act]:
+    """``count`` replicas are out of reach: requests go elsewhere, and they serve again when it ends."""
+    del replicas, start_up_s
+    repair_s = _or_never(event.repair_s)
+    return [Act(event.at_s, i, "cut", _hit(event, i), repair_s=repair_s) for i in range(event.count)]
 
 
 @kinds_of_event.register("reclaim")
 def _reclaim(event: FleetEvent, replicas: int, start_up_s: float) -> list[Act]:
     """``count`` spot machines are told that they go, drain, and are gone after the notice."""
     del replicas, start_up_s
-    told = [Act(event.at_s, i, "drain") for i in range(event.count)]
+    told = [Act(event.at_s, i, "drain", _hit(event, i)) for i in range(event.count)]
     return told + [Act(event.at_s + event.notice_s, i, "take") for i in range(event.count)]
 
 
@@ -83,7 +99,8 @@ def _reclaim(event: FleetEvent, replicas: int, start_up_s: float) -> list[Act]:
 def _drain(event: FleetEvent, replicas: int, start_up_s: float) -> list[Act]:
     """Maintenance: ``count`` replicas finish what they have, rest, and start up again after ``repair_s``."""
     del replicas, start_up_s
-    return [Act(event.at_s, i, "drain", repair_s=_or_never(event.repair_s)) for i in range(event.count)]
+    repair_s = _or_never(event.repair_s)
+    return [Act(event.at_s, i, "drain", _hit(event, i), repair_s=repair_s) for i in range(event.count)]
 
 
 @kinds_of_event.register("rollout")
@@ -113,7 +130,12 @@ def _blue_green(event: FleetEvent, replicas: int, start_up_s: float) -> list[Act
 def _migrate(event: FleetEvent, replicas: int, start_up_s: float) -> list[Act]:
     """``count`` replicas move to free places: live where there is one, with a gap of a start-up where there is none."""
     del replicas, start_up_s
-    return [Act(event.at_s, i, "move") for i in range(event.count)]
+    return [Act(event.at_s, i, "move", _hit(event, i)) for i in range(event.count)]
+
+
+def _hit(event: FleetEvent, order: int) -> int:
+    """Return the replica that the event hits in its turn; ANY where it names none."""
+    return ANY if event.first is None else event.first + order
 
 
 def _or_never(seconds: float | None) -> float:
