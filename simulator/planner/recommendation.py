@@ -14,6 +14,7 @@ from simulator.planner.constraints import REASONS
 from simulator.planner.infeasible import infeasible
 from simulator.planner.objectives import Objective, objectives
 from simulator.planner.operation import UNSAID, Operation, operation_of
+from simulator.planner.placing.rank_order import Ordered, rank_orders
 from simulator.planner.priced import Priced
 from simulator.planner.question import Question, question_of
 from simulator.planner.search import Found, Watch, search
@@ -66,6 +67,7 @@ class Recommendation:
         rejected: how many plans broke each constraint first, in order.
         binding: what keeps a better plan away, in words.
         operation: how a run with the plan is to be saved, spared and fed.
+        orders: every order of the plan's ranks, the fastest first, by the closed form.
     """
 
     scenario: Scenario
@@ -82,6 +84,7 @@ class Recommendation:
     rejected: dict[str, int]
     binding: str
     operation: Operation = UNSAID
+    orders: tuple[Ordered, ...] = ()
 
     @property
     def plan(self) -> Plan:
@@ -109,6 +112,7 @@ class Recommendation:
                                    for name, count in self.rejected.items() if count}},
             "binding": self.binding,
             "operation": self.operation.facts(),
+            "rank_orders": [one.facts() for one in self.orders],
         }  # fmt: skip
 
 
@@ -165,6 +169,7 @@ def recommend(
         rejected=found.rejected,
         binding=_binding(chosen, found, question, measure),
         operation=operation_of(question, chosen.plan, result),
+        orders=rank_orders(question.setting, chosen.plan),
     )
 
 

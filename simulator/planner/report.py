@@ -8,6 +8,7 @@ from simulator.foundation.units import GIGA
 from simulator.mapping.plan import Plan
 from simulator.planner.constraints import REASONS
 from simulator.planner.operation import sentences as operation_sentences
+from simulator.planner.placing.rank_order import told as order_told
 from simulator.planner.recommendation import Contender, Recommendation
 from simulator.results.plan_plots import Candidate
 
@@ -61,7 +62,8 @@ def candidate(one: Contender) -> Candidate:
 def sentences(found: Recommendation) -> list[str]:
     """Return the recommendation in sentences, the decision first."""
     told = found.result.explain().splitlines()
-    return [_decision(found), *told, *operation_sentences(found.operation), *_close(found), *_bounds(found)]
+    placed = [text] if (text := order_told(found.orders, found.plan)) else []
+    return [_decision(found), *placed, *told, *operation_sentences(found.operation), *_close(found), *_bounds(found)]
 
 
 def _decision(found: Recommendation) -> str:
