@@ -70,9 +70,12 @@ def test_the_usual_order_is_priced_as_the_planner_prices_it_and_no_order_twice(p
     assert [one.step_s for one in orders] == sorted(one.step_s for one in orders)
 
 
-def test_tensor_parallelism_belongs_inside_the_node() -> None:
-    plan = Plan(tp=8, dp=2, micro_batches=8)
-    orders = {one.order: one for one in rank_orders(question_of(scenario(nodes=2, model="gpt3-6.7b")).setting, plan)}
+def test_tensor_parallelism_belongs_inside_the_node_where_a_step_has_many_micro_batches() -> None:
+    plan = Plan(tp=8, dp=2, micro_batches=128)
+    orders = {
+        one.order: one
+        for one in rank_orders(question_of(scenario(nodes=2, model="gpt3-6.7b", batch=256)).setting, plan)
+    }
     inside, outside = orders["tp", "dp"], orders["dp", "tp"]
     assert inside.step_s < outside.step_s
     assert inside.reaches["tp"] == "nvlink"
