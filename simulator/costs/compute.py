@@ -21,6 +21,7 @@ from simulator.profiles.device import Device, peak_for
 from simulator.profiles.efficiency import Efficiency, efficiency_of
 from simulator.profiles.framework import AttentionKernel
 from simulator.workload.jobs.training import Precision
+from simulator.workload.thrift import HALF_AND_POSITIONS
 
 Floats = NDArray[np.float64]
 
@@ -41,6 +42,10 @@ SCORE_PASSES_BACKWARD: Final = 5.5
 RELATIVE_PASSES: Final = 5.0
 
 
+#: bytes of a mask of clipped numbers
+MASK: Final = 1.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
     """A device at work in one precision: peaks in FLOP/s, bandwidth in B/s, and its class's efficiency."""
@@ -51,6 +56,8 @@ class Machine:
     units: int | None  # compute units that share the tiles of a product
     efficiency: Efficiency
     precision: Precision
+    sparse: float = 1.0  # how much faster matrix units are where two of four weights are zero; 1: the job's are dense
+    rounded: bool = False  # whether operands are rounded to another format and back
     vector: float = 0.0  # FLOP/s of the vector units, in fp32; 0: not known
     offload: Offload | None = None  # what a job keeps outside the device
     fed: float = 0.0  # FLOP/s of vector units that loads can feed, one operand a multiply-add (0: not known)
@@ -97,13 +104,22 @@ def fill(m: Floats, n: Floats, batch: Floats, units: int | None) -> Floats:
 
 
 def product_time(
-    m: Floats, k: Floats, n: Floats, batch: Floats, machine: Machine, *, wide: bool = False, grouped: bool = False
+    m: Floats,
+    k: Floats,
+    n: Floats,
+    batch: Floats,
+    machine: Machine,
+    *,
+    wide: bool = False,
+    grouped: bool = False,
+    pruned: bool = False,
 ) -> Floats:
     """Return seconds of ``batch`` products m x k by k x n in one launch.
 
     Args:
         wide: whether the product runs in 16 bits though the job's precision is narrower (vocabulary, router).
         grouped: whether it is a grouped expert product.
+        pruned: whether the k x n side holds the job's weights, which may be 2:4 sparse.
     """
     e = machine.efficiency
     narrow = machine.precision.product_bytes < machine.precision.activation_bytes and not wide
@@ -114,7 +130,9 @@ def product_time(
     arithmetic = 2.0 * m * k * n * batch / (peak * share * ramp * fill(m, n, batch, machine.units))
     item = machine.precision.product_bytes if narrow else machine.precision.activation_bytes
     out = machine.precision.activation_bytes
-    memory = batch * ((m * k + k * n) * item + m * n * out) / machine.stream
+    sparse = pruned and machine.sparse > 1.0
+    arithmetic, held = (arithmetic / machine.sparse, HALF_AND_POSITIONS) if sparse else (arithmetic, 1.0)
+    memory = batch * ((m * k + held * k * n) * item + m * n * out) / machine.stream
     return join(arithmetic, memory, e.sharpness)
 
 
@@ -180,29 +198,44 @@ def traffic_time(part: LocalTraffic, machine: Machine, *, backward: bool) -> Flo
 
 def forward_time(part: LocalProduct, machine: Machine) -> Floats:
     """Return seconds of a product's forward pass."""
-    return product_time(part.m, part.k, part.n, part.batch, machine, wide=is_wide(part), grouped=part.grouped)
+    wide = is_wide(part)
+    pruned = part.weight and not wide
+    return product_time(part.m, part.k, part.n, part.batch, machine, wide=wide, grouped=part.grouped, pruned=pruned)
 
 
 def backward_times(part: LocalProduct, machine: Machine) -> tuple[Floats, Floats]:
     """Return seconds of the input's gradient and of the weight's gradient."""
     wide = is_wide(part)
-    inputs = product_time(part.m, part.n, part.k, part.batch, machine, wide=wide, grouped=part.grouped)
+    pruned = part.weight and not wide
+    inputs = product_time(part.m, part.n, part.k, part.batch, machine, wide=wide, grouped=part.grouped, pruned=pruned)
     weights = product_time(part.k, part.m, part.n, part.batch, machine, wide=wide, grouped=part.grouped)
     return inputs, weights
 
 
 def cast_times(part: LocalProduct, machine: Machine) -> tuple[Floats, Floats]:
-    """Return seconds, forward and backward, of casting a product's operands to a narrow format.
+    """Return seconds, forward and backward, of turning a product's operands from one format to another.
 
-    The input (backward: the gradient of the output) is read once and written twice, along rows for one product and
-    along columns for the other. Products that are not narrower than stored activations cast nothing.
+    To a narrow format the input (backward: the gradient of the output) is read once and written twice, along rows for
+    one product and along columns for the other; products that are not narrower than stored activations cast nothing.
+    Packed weights are unpacked for each product. Rounding to another format and back reads and writes input and
+    weights; backward it reads the gradient and a mask, and writes what was not clipped.
     """
-    precision = machine.precision
-    if is_wide(part) or precision.product_bytes >= precision.activation_bytes:
-        return np.zeros_like(part.m), np.zeros_like(part.m)
-    per_element = (precision.activation_bytes + 2.0 * precision.product_bytes) / machine.stream
-    rows = part.m * part.batch * per_element
-    return rows * part.k, rows * part.n
+    precision, none = machine.precision, np.zeros_like(part.m)
+    if is_wide(part):
+        return none, none
+    rows, weights = part.m * part.batch, part.k * part.n * part.batch * float(part.weight)
+    forward, backward = none, none
+    if precision.product_bytes < precision.activation_bytes:
+        per_element = precision.activation_bytes + 2.0 * precision.product_bytes
+        forward, backward = rows * part.k * per_element, rows * part.n * per_element
+    if precision.packed:
+        unpacked = weights * (precision.weight_bytes + precision.activation_bytes)
+        forward, backward = forward + unpacked, backward + unpacked
+    if machine.rounded:
+        item = precision.activation_bytes
+        forward = forward + (rows * part.k + weights) * 2.0 * item
+        backward = backward + rows * part.k * (2.0 * item + MASK)
+    return forward / machine.stream, backward / machine.stream
 
 
 def is_wide(part: LocalProduct) -> bool:

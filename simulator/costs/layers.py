@@ -25,11 +25,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.costs.compute import Machine, fill, join
+from simulator.costs.compute import MASK, Machine, fill, join
 from simulator.costs.passes import BACKWARD_KERNELS, Work
 from simulator.profiles.framework import Framework
 from simulator.workload.models.networks.network import Network
 from simulator.workload.operators import Elementwise, Gemm
+from simulator.workload.thrift import HALF_AND_POSITIONS
 
 Floats = NDArray[np.float64]
 
@@ -63,6 +64,7 @@ class LayerTable:
         weights: elements of the right side that are parameters.
         data: elements read and written.
         gradients: products of the backward pass per product of the forward pass.
+        inputs: elements that all products read beside weights.
         moved, moved_back: elements that the other layers move, forward and backward; kernels: their launches.
         convolves: whether it is a convolution.
         overlap: edge of its kernel where fast algorithms apply, else 0.
@@ -83,6 +85,7 @@ class LayerTable:
     convolves: NDArray[np.bool_]
     overlap: Floats
     packed: NDArray[np.bool_]
+    inputs: float
     moved: float
     moved_back: float
     kernels: float
@@ -116,6 +119,7 @@ class LayerTable:
             overlap=_array([layer.overlap for layer, _ in pairs]),
             packed=np.array([layer.groups % _PACKED_GROUPS == 0 and gemm.n in _PACKED_WIDTHS for layer, gemm in pairs],
                             dtype=bool),
+            inputs=sum(gemm.saved for _, gemm in pairs),
             moved=sum(part.moved for _, part in moving) + sum(BIAS_MOVED * layer.outputs for layer in biased),
             moved_back=sum(part.moved * part.backward_moved for layer, part in moving if not layer.frozen)
             + sum(layer.outputs for layer in biased if not layer.frozen),
@@ -153,6 +157,9 @@ def layer_passes(
     item, share = machine.precision.activation_bytes, framework.dispatch.traffic
     last = framework.channels_last
     once = product_times(table, samples, machine, vector, channels_last=last)
+    pruned = once
+    if machine.sparse > 1.0:
+        pruned = product_times(table, samples, machine, vector, channels_last=last, pruned=True)
     per_element = samples * item * share / machine.stream
     launches = float(table.repeats.sum())
     casts = float(table.weights.sum()) * _CAST_BYTES / machine.stream if machine.precision.weight_bytes > item else 0.0
@@ -160,14 +167,27 @@ def layer_passes(
     norms = TURNED_BOTH_WAYS * table.turned if last else 0.0
     taps = 0.0 if last else float((2.0 * table.rows * table.k * table.groups)[table.depthwise].sum())
     turns = samples * item / machine.stream
-    forward = none.plus(products=once.sum(axis=1), kernels=launches + table.kernels,
-                        elementwise=table.moved * per_element + (turned.sum() + norms) * turns + casts)  # fmt: skip
+    rounds, rounds_back = _rounding(table, samples, machine)
+    turned_ahead = (turned.sum() + norms) * turns
+    forward = none.plus(products=pruned.sum(axis=1), kernels=launches + table.kernels,
+                        elementwise=table.moved * per_element + turned_ahead + rounds + casts)  # fmt: skip
+    of_weights, of_inputs = np.minimum(table.gradients, 1.0), np.maximum(table.gradients - 1.0, 0.0)
+    turned_back = ((turned * table.gradients).sum() + taps + norms) * turns
     backward = none.plus(
-        products=(once * table.gradients).sum(axis=1),
-        elementwise=table.moved_back * per_element + ((turned * table.gradients).sum() + taps + norms) * turns,
+        products=(once * of_weights + pruned * of_inputs).sum(axis=1),
+        elementwise=table.moved_back * per_element + turned_back + rounds_back,
         kernels=GRADIENT_PRODUCTS * launches + BACKWARD_KERNELS * table.kernels,
     )  # fmt: skip
     return forward, backward
+
+
+def _rounding(table: LayerTable, samples: Floats, machine: Machine) -> tuple[Floats, Floats]:
+    """Return seconds, forward and backward, of rounding inputs and weights to another format and back."""
+    if not machine.rounded:
+        return np.zeros(len(samples)), np.zeros(len(samples))
+    item, inputs = machine.precision.activation_bytes, samples * table.inputs
+    return ((inputs + table.weights.sum()) * 2.0 * item / machine.stream,
+            inputs * (2.0 * item + MASK) / machine.stream)  # fmt: skip
 
 
 def layer_seconds(
@@ -196,9 +216,19 @@ def turned_elements(table: LayerTable, machine: Machine, vector: float) -> Float
 
 
 def product_times(
-    table: LayerTable, samples: Floats, machine: Machine, vector: float, *, channels_last: bool = False
+    table: LayerTable,
+    samples: Floats,
+    machine: Machine,
+    vector: float,
+    *,
+    channels_last: bool = False,
+    pruned: bool = False,
 ) -> Floats:
-    """Return seconds of each product of the forward pass, shape (P, L)."""
+    """Return seconds of each product of the forward pass, shape (P, L).
+
+    Args:
+        pruned: whether two of four weights are zero and matrix units skip them; grouped convolutions stay dense.
+    """
     e, item = machine.efficiency, machine.precision.activation_bytes
     m = samples[:, None] * table.rows
     flop = 2.0 * m * table.k * table.n * table.groups * table.repeats
@@ -211,8 +241,12 @@ def product_times(
     if channels_last and machine.fed:
         direct = flop / (machine.fed * DIRECT * (1.0 + table.n / SHARED))
         arithmetic = np.where((table.groups > 1) & ~table.packed, np.maximum(dense, direct), arithmetic)
-    data = samples[:, None] * table.data
-    found = join(arithmetic, (data + table.weights) * item / machine.stream, e.sharpness)
+    data, weights = samples[:, None] * table.data, table.weights
+    if pruned:
+        sparse = (table.weights > 0) & (table.groups == 1)
+        arithmetic = np.where(sparse, arithmetic / machine.sparse, arithmetic)
+        weights = np.where(sparse, HALF_AND_POSITIONS, 1.0) * weights
+    found = join(arithmetic, (data + weights) * item / machine.stream, e.sharpness)
     if machine.precision.peak != "fp32":
         return found
     return np.where(table.overlap > 0, np.minimum(found, _fast_times(table, samples, machine)), found)

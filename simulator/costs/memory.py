@@ -92,7 +92,7 @@ def stage_account(program: Program, framework: Framework) -> MemoryAccount:
     once = np.where((table.zero == 0)[:, None] | ~dual, 1.0, 0.5)  # copies are one group to ZeRO
     activations, logits = _activations(program, framework)
     parts = {
-        "weights": held(3, job.precision.weight_bytes) + _beside_layers(program, framework),
+        "weights": held(3, job.precision.weight_bytes + _beside_weights(job)) + _beside_layers(program, framework),
         "gradients": held(2, framework.gradient_bytes) * trained,
         "optimizer": held(1, _state_bytes(job, framework)) * trained * once,
         "activations": activations,
@@ -104,6 +104,12 @@ def stage_account(program: Program, framework: Framework) -> MemoryAccount:
         step = activations + logits + parts["gradients"] + parts["optimizer"]
         parts["workspace"] = np.maximum(parts["workspace"], whole - step)
     return MemoryAccount(parts=parts)
+
+
+def _beside_weights(job: TrainingJob) -> float:
+    """Return bytes per parameter beside it: adapters as wide as activations, masks or copies of pruned weights."""
+    width = job.precision.activation_bytes
+    return job.thrift.held_bytes(width) + (job.trained_share * width if job.trained_share < 1.0 else 0.0)
 
 
 def _state_bytes(job: TrainingJob, framework: Framework) -> float:
@@ -177,7 +183,8 @@ def _saved(block: LocalBlock, program: Program, framework: Framework, *, selecti
     precision = program.job.precision
     width = precision.activation_bytes
     adapted = program.job.trained_share < 1.0
-    beside = (MASK_BYTES if adapted else 0.0) + (width if adapted and precision.packed else 0.0)
+    masks = float(adapted) + float(program.job.thrift.rounded)  # of dropped, and of clipped elements
+    beside = MASK_BYTES * masks + (width if adapted and precision.packed else 0.0)
     total = np.zeros(len(program.local))
     for part in block.operators:
         match part:

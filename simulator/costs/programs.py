@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,17 +25,52 @@ Floats = NDArray[np.float64]
 
 
 def times_of(program: AnyProgram, machine: Machine, framework: Framework, network: Network) -> StepTimes:
-    """Return the durations of the parts of a step under every plan."""
+    """Return the durations of the parts of a step under every plan, a teacher's forward passes among the own ones."""
     if isinstance(program, SampleProgram):
-        return price_samples(program, machine, framework, network)
-    return price(program, machine, framework, network)
+        own = price_samples(program, machine, framework, network)
+    else:
+        own = price(program, machine, framework, network)
+    if program.teacher is None:
+        return own
+    return _taught(own, times_of(program.teacher, replace(machine, sparse=1.0, rounded=False), framework, network))
+
+
+def _taught(own: StepTimes, teacher: StepTimes) -> StepTimes:
+    """Return the times of a student that waits for its teacher's forward pass in each of its own."""
+    ahead, back = teacher.forward.max(axis=1), (teacher.backward - teacher.recomputed).max(axis=1)
+    share = ahead / (ahead + back)  # of what a teacher's step spends in passes
+    return replace(
+        own, forward=own.forward + teacher.forward, products=own.products + share * teacher.products,
+        elementwise=own.elementwise + share * teacher.elementwise, exchanged=own.exchanged + share * teacher.exchanged,
+        waiting=own.waiting + share * teacher.waiting,
+    )  # fmt: skip
 
 
 def memory_of(program: AnyProgram, framework: Framework, offload: Offload | None = None) -> MemoryAccount:
-    """Return what one device holds under every plan, less what is offloaded (networks on samples offload nothing)."""
+    """Return what one device holds under every plan, less what is offloaded (networks on samples offload nothing).
+
+    A teacher's weights lie beside the student's, as wide as activations; of a teacher of tokens also what it says.
+    """
     if isinstance(program, SampleProgram):
-        return account_samples(program, framework)
-    return lighten(stage_account(program, framework), program, offload).fullest()
+        found = account_samples(program, framework)
+    else:
+        found = lighten(stage_account(program, framework), program, offload).fullest()
+    if program.teacher is None:
+        return found
+    weights, said = _of_teacher(program.teacher)
+    beside = {"weights": found.parts["weights"] + weights, "logits": found.parts["logits"] + said}
+    return MemoryAccount(parts=found.parts | beside)
+
+
+def _of_teacher(program: AnyProgram) -> tuple[Floats, Floats]:
+    """Return bytes of the weights of a model that only runs forward, and of what it says, on one device."""
+    width, table = program.job.precision.activation_bytes, program.table
+    if isinstance(program, SampleProgram):
+        return program.job.held / table.pp * width, np.zeros(len(table))
+    ranks = np.where(table.zero == 3, program.groups["dp"].size[program.layout_index], 1)
+    held = np.sum(held_parameters(program), axis=0)[program.layout_index] / ranks
+    tokens = table.micro_batch * program.job.seq_len / table.cp
+    return held * width, tokens * program.job.model.vocab * width / table.tp
 
 
 def replicas_of(program: AnyProgram) -> Group:

@@ -17,6 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.costs.compute import MASK
 from simulator.costs.layers import LayerTable
 from simulator.costs.memory import PARTS, MemoryAccount
 from simulator.mapping.balance import balanced_stages
@@ -65,11 +66,12 @@ def _stage(job: SampleJob, part: Network, plans: PlanTable, flying: Floats, fram
     tables, rows = _tables(job, plans)
     copied = layers * (_COPY if weight > width else 0.0)
     largest = float(LayerTable.of(part).data.max(initial=0.0))
-    stored, entering = part.stored_bytes * width / _HALF, part.entering * width
+    masks = LayerTable.of(part).inputs * MASK if job.thrift.rounded else 0.0
+    stored, entering = part.stored_bytes * width / _HALF + masks, part.entering * width
     full = plans.recompute == RECOMPUTE.index("full")
     return MemoryAccount(
         parts={
-            "weights": layers * weight + copied + tables * _TABLE_ITEM,
+            "weights": layers * (weight + job.thrift.held_bytes(width)) + copied + tables * _TABLE_ITEM,
             "gradients": layers * framework.gradient_bytes + rows * _TABLE_ITEM,
             "optimizer": layers * state_bytes_per_parameter(job.optimizer, weight_bytes=weight)
             + tables * job.optimizer.state_bytes,

@@ -20,7 +20,7 @@ from simulator.costs.compute import Machine
 from simulator.costs.layers import LayerTable, layer_passes, layer_seconds
 from simulator.costs.passes import Network as Fabric
 from simulator.costs.passes import Work
-from simulator.costs.step import HIDEABLE, StepTimes, buckets, recomputed_share
+from simulator.costs.step import HIDEABLE, StepTimes, buckets, recomputed_share, update_products
 from simulator.foundation.errors import InputError
 from simulator.mapping.balance import balanced_stages
 from simulator.mapping.placement import Group
@@ -198,6 +198,9 @@ def _update(job: SampleJob, samples: Floats, machine: Machine, framework: Framew
     per_weight = update_bytes_per_parameter(job.optimizer, weight_bytes=machine.precision.weight_bytes,
                                             gradient_bytes=framework.gradient_bytes)  # fmt: skip
     rows = 0.0 if job.copies_tables else SPARSE_UPDATE * job.looked_up
-    moved = job.held * per_weight + rows * samples
+    layers = job.network.parameters - job.tables
+    pruned = layers * job.thrift.update_bytes(machine.precision.activation_bytes)
+    moved = job.held * per_weight + rows * samples + pruned
     launches = framework.update_kernels * LayerTable.of(job.network).tensors * framework.dispatch.kernels
-    return np.maximum(moved / machine.stream, launches * framework.dispatch.kernel_s)
+    products = layers * update_products(job.optimizer, machine)
+    return np.maximum(moved / machine.stream + products, launches * framework.dispatch.kernel_s)

@@ -21,7 +21,7 @@ from simulator.mapping.plan import RECOMPUTE, SCHEDULES, SPLIT_BACKWARD
 from simulator.mapping.program import Program
 from simulator.profiles.framework import Framework
 from simulator.workload.models.parameters import weight_tensors
-from simulator.workload.optimizers import update_bytes_per_parameter
+from simulator.workload.optimizers import Optimizer, update_bytes_per_parameter
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -271,15 +271,24 @@ def _away(program: Program, machine: Machine, framework: Framework, forward: Flo
 
 
 def _optimizer(program: Program, machine: Machine, framework: Framework) -> Floats:
-    """Return seconds of the update of the weights that one rank owns: bound by memory, or by launching its kernels."""
+    """Return seconds of the update of the weights that one rank owns: bound by memory, or by launching its kernels.
+
+    Products of the update rule itself come on top of its memory traffic.
+    """
     job = program.job
     moved = update_bytes_per_parameter(
         job.optimizer, weight_bytes=job.precision.weight_bytes, gradient_bytes=framework.gradient_bytes
-    )
+    ) + job.thrift.update_bytes(job.precision.activation_bytes)
     dense, expert = held_parameters(program)
     data, expert_data = program.groups["dp"].size, program.groups["edp"].size
     owned = np.stack([dense + expert, dense / data + expert / expert_data])  # whole, and sharded from ZeRO-1 on
     updated = owned[np.minimum(program.table.zero, 1), program.layout_index]
     updated = updated * np.where(program.table.zero == 0, copies(program.table), 1.0)  # else the copies share it
     launches = framework.update_kernels * framework.dispatch.kernels * weight_tensors(job.model) / program.table.pp
-    return np.maximum(updated * job.trained_share * moved / machine.stream, launches * framework.dispatch.kernel_s)
+    per_parameter = moved / machine.stream + update_products(job.optimizer, machine)
+    return np.maximum(updated * job.trained_share * per_parameter, launches * framework.dispatch.kernel_s)
+
+
+def update_products(optimizer: Optimizer, machine: Machine) -> float:
+    """Return seconds per parameter of an update rule's own matrix products, which run in 16 bits."""
+    return optimizer.products / (machine.peak16 * machine.efficiency.product16)

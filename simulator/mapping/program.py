@@ -72,9 +72,12 @@ class Program:
     groups: dict[str, Group]  # arrays of O: "dp", "edp", "pp"
     local_groups: dict[str, Group]  # arrays of U: "tp", "cp", "ep"
 
+    teacher: Program | None = None  # whose forward passes the job's model learns to imitate
+
     def take(self, rows: Ints) -> Program:
         """Return the program of the chosen plans; what they point at stays."""
-        return replace(self, table=self.table.take(rows), index=self.index[rows], layout_index=self.layout_index[rows])
+        return replace(self, table=self.table.take(rows), index=self.index[rows], layout_index=self.layout_index[rows],
+                       teacher=None if self.teacher is None else self.teacher.take(rows))  # fmt: skip
 
 
 #: columns on which the work of one rank and micro-batch depends
@@ -107,6 +110,7 @@ def lower(job: TrainingJob, table: PlanTable, tiers: Sequence[Tier]) -> Program:
         layers=layers,
         layouts=layouts,
         layout_index=layout_index,
+        teacher=None if job.teacher is None else lower(job.teacher, table, tiers),
         layout_local=index[first],
         embedding=_lower_block(job, local, embedding),
         head=_lower_block(job, local, head),

@@ -33,11 +33,13 @@ class SampleProgram:
     table: PlanTable
     replicas: Group
     pipeline: Group
+    teacher: SampleProgram | None = None  # whose forward passes the job's network learns to imitate
 
     def take(self, rows: Ints | slice) -> SampleProgram:
         """Return the program of the chosen plans."""
         return replace(self, table=self.table.take(rows), replicas=self.replicas.take(rows),
-                       pipeline=self.pipeline.take(rows))  # fmt: skip
+                       pipeline=self.pipeline.take(rows),
+                       teacher=None if self.teacher is None else self.teacher.take(rows))  # fmt: skip
 
 
 def lower_samples(job: SampleJob, table: PlanTable, tiers: Sequence[Tier]) -> SampleProgram:
@@ -54,4 +56,5 @@ def lower_samples(job: SampleJob, table: PlanTable, tiers: Sequence[Tier]) -> Sa
     if cut.any() and job.network.tables:
         raise InputError(f"network {name!r} has embedding tables, which no stage of a pipeline holds; set pp to 1.")
     return SampleProgram(job=job, table=table, replicas=place_group(table.dp, table.tp, tiers),
-                         pipeline=place_group(table.pp, table.dp, tiers))  # fmt: skip
+                         pipeline=place_group(table.pp, table.dp, tiers),
+                         teacher=None if job.teacher is None else lower_samples(job.teacher, table, tiers))  # fmt: skip

@@ -35,6 +35,11 @@ Status = Literal["shipping", "announced", "specification", "roadmap"]
 SHARED_RATES: Final[Mapping[str, str]] = MappingProxyType({"mxfp8": "fp8", "mxfp4": "fp4", "nvfp4": "fp4"})
 
 
+#: architectures whose matrix units take 2:4 sparse weights at twice the dense rate (Mishra et al. 2021, arXiv
+#: 2104.08378, for Ampere; NVIDIA's data sheets print such rates for those after it)
+_SKIPS_ZEROS: Final = ("Ampere", "Ada", "Hopper", "Blackwell", "Blackwell Ultra")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
     """One accelerator or CPU. A figure that no source gives is None, never zero.
@@ -42,7 +47,7 @@ class Device:
     Attributes:
         peak: dense FLOP/s (int: OP/s) by precision of the fastest unit, for the whole device as sold. fp16, bf16 and
             fp8 accumulate in fp32. ``fp8`` holds mxfp8, ``fp4`` mxfp4 and nvfp4.
-        sparse_peak: the same with structured sparsity, where a source gives it; nothing is calculated with it.
+        sparse_peak: the same with structured sparsity, where a source gives it; see :func:`sparse_speed`.
         vector_fp32: FLOP/s of the units beside the matrix units.
         memory_bytes: capacity of the device's own memory (a CPU's belongs to the node).
         memory_bandwidth: bytes/s between the device and its memory.
@@ -91,6 +96,17 @@ class Device:
     def memory_limit_bytes(self) -> float | None:
         """Bytes that a program can get: as the driver reports them, else the capacity."""
         return self.memory_bytes if self.usable_memory_bytes is None else self.usable_memory_bytes
+
+
+def sparse_speed(device: Device, precision: str) -> float | None:
+    """Return how much faster a device multiplies by 2:4 sparse weights; None where no source says that it does.
+
+    A printed sparse rate counts; else matrix units of the named architectures skip the zeros at twice the dense rate.
+    """
+    if precision in device.sparse_peak and precision in device.peak:
+        return device.sparse_peak[precision] / device.peak[precision]
+    architecture = (device.architecture or "").partition(" (")[0]
+    return 2.0 if architecture in _SKIPS_ZEROS and precision not in ("fp32", "fp64") else None
 
 
 def peak_for(device: Device, precision: str) -> float:

@@ -17,7 +17,7 @@ DEFINITIONS: Final[dict[str, str]] = {
     "samples_per_s": "samples of a step over its time, whole cluster",
     "samples_per_s_per_device": "the same, per device",
     "tokens_per_s_per_device": "tokens of a step over its time, per device",
-    "model_flop_per_step": "3 x the forward pass's products and attention, causal mask counted, nothing recomputed",
+    "model_flop_per_step": "3 x the forward pass's products and attention (2 x of frozen weights), causal mask counted",
     "flop_per_s_per_device": "model FLOP over time and devices",
     "mfu": "model FLOP over (time x devices x dense peak of the precision)",
     "hfu": "the same with the recomputed FLOP",
@@ -103,7 +103,8 @@ def _flop(job: Job, plan: Plan, attention_repeated: bool) -> tuple[float, float]
         flop = TRAINING_PASSES * network_flop(job.network) * job.global_batch
         return flop, flop
     forward = forward_flop(job.model, job.seq_len)
-    flop = TRAINING_PASSES * forward.total * job.global_batch
+    # frozen weights have no gradient products of their own
+    flop = (TRAINING_PASSES - 1.0 + job.trained_share) * forward.total * job.global_batch
     again = {"none": 0.0, "selective": forward.attention * attention_repeated, "full": forward.total - forward.head}
     return flop, flop + again[plan.recompute] * job.global_batch
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final, Literal
 
 import numpy as np
@@ -14,6 +14,7 @@ from simulator.foundation.schema import Count, Name, Seconds, StrictModel, text_
 from simulator.mapping.plan import Plan
 from simulator.profiles.framework import Framework, executed, framework_named, network_framework
 from simulator.scenario.kinds import Context, WorkloadKind
+from simulator.scenario.train_compress import TrainCompressFile, compressed
 from simulator.scenario.train_input import (
     TrainCheckpoint,
     TrainCheckpointFile,
@@ -152,6 +153,7 @@ class TrainFile(StrictModel):
     sync: SyncFile | None = Field(default=None, description="how replicas exchange; left out: an all-reduce each step")
     data: TrainDataFile | None = Field(default=None, description="what feeds it; left out: it never waits for data")
     checkpoint: TrainCheckpointFile | None = Field(default=None, description="left out: none is written")
+    compress: TrainCompressFile | None = Field(default=None, description="adapters, pruning, rounding, distillation")
     offload: OffloadFile | None = Field(default=None, description="left out: everything lies on the devices")
 
 
@@ -206,7 +208,7 @@ class TrainWorkload:
 
 def build(file: TrainFile, context: Context) -> TrainWorkload:
     """Resolve names and numbers of a training job; raises :class:`InputError` with its place."""
-    job = _job(file, context)
+    job = compressed(_job(file, context), file.compress, context.below("compress"))
     seq_len = job.seq_len if isinstance(job, TrainingJob) else None
     micro = None if file.batch.micro == "auto" else file.batch.micro
     feed = None if file.data is None else input_from(file.data, context.below("data"))
@@ -249,7 +251,8 @@ def _job(file: TrainFile, context: Context) -> Job:
     shape = model.transformer
     seq_len = _seq_len(file, shape, context)
     samples = _samples(file.batch.global_, seq_len, context)
-    return TrainingJob(model=shape, seq_len=seq_len, global_batch=samples, precision=precision, optimizer=optimizer)
+    job = TrainingJob(model=shape, seq_len=seq_len, global_batch=samples, precision=precision, optimizer=optimizer)
+    return replace(job, optimizer=optimizer.on(*job.widest))
 
 
 def _sample_job(file: TrainFile, model: ModelFile, optimizer: Optimizer, context: Context) -> SampleJob:
@@ -263,7 +266,8 @@ def _sample_job(file: TrainFile, model: ModelFile, optimizer: Optimizer, context
         if precision.packed:
             raise InputError(f"{precision.name} packs frozen matrices of transformers; networks train all weights.")
     samples = _samples(file.batch.global_, None, context)
-    return SampleJob(network=network, global_batch=samples, precision=precision, optimizer=optimizer)
+    job = SampleJob(network=network, global_batch=samples, precision=precision, optimizer=optimizer)
+    return replace(job, optimizer=optimizer.on(*job.widest))
 
 
 def _framework(file: TrainFile, job: Job, context: Context) -> Framework:
@@ -327,6 +331,8 @@ def _plan(layout: LayoutFile, job: Job, micro: int | None, context: Context) -> 
             _cuts_network(layout, job)
         else:
             _divides_model(layout, job.model)
+            if job.teacher is not None:
+                _divides_model(layout, job.teacher.model)
         return Plan(
             tp=layout.tp,
             cp=layout.cp,

@@ -12,9 +12,10 @@ from simulator.costs.mixed import slowest_of
 from simulator.costs.network import AnalyticNetwork
 from simulator.costs.programs import times_of
 from simulator.costs.step import StepTimes
+from simulator.foundation.errors import InputError
 from simulator.mapping.lowering import AnyProgram, lower_job
 from simulator.mapping.unfolding import Condition
-from simulator.profiles.device import Device, peak_for
+from simulator.profiles.device import Device, peak_for, sparse_speed
 from simulator.profiles.framework import Framework
 from simulator.scenario import Scenario
 from simulator.scenario.train import TrainWorkload
@@ -115,6 +116,22 @@ class Setting:
         return {name: "calibrated" if origin in _CALIBRATED else "assumed" for name, origin in found.items()}
 
 
+def _machine(device: Device, workload: TrainWorkload) -> Machine:
+    return replace(Machine.of(device, workload.job.precision), offload=workload.offload,
+                   sparse=_sparse(device, workload.job), rounded=workload.job.thrift.rounded)  # fmt: skip
+
+
+def _sparse(device: Device, job: Job) -> float:
+    """Return how much faster matrix units are on 2:4 weights; raises :class:`InputError` if no source gives it."""
+    if job.thrift.pattern != "2:4":
+        return 1.0
+    faster = sparse_speed(device, job.precision.peak)
+    if faster is None:
+        raise InputError(f"no source says that {device.name!r} skips 2:4 zeros in {job.precision.peak}. Write "
+                         "'pattern: unstructured', which gains no speed, or another device or precision.")  # fmt: skip
+    return faster
+
+
 def setting_of(scenario: Scenario, workload: TrainWorkload) -> Setting:
     """Return the setting of a training job; raises :class:`InputError` for a figure that no source gives.
 
@@ -128,7 +145,7 @@ def setting_of(scenario: Scenario, workload: TrainWorkload) -> Setting:
         job=job,
         device=slowest.device,
         smallest=smallest.device,
-        machine=replace(Machine.of(slowest.device, job.precision), offload=workload.offload),
+        machine=_machine(slowest.device, workload),
         framework=workload.framework,
         tiers=cluster.tiers,
         devices=scenario.devices,
@@ -146,7 +163,7 @@ def _kinds(scenario: Scenario, workload: TrainWorkload) -> tuple[Kind, ...]:
     cluster = scenario.cluster
     found = []
     for number, (node, device, count) in enumerate(cluster.groups):
-        machine = replace(Machine.of(device, workload.job.precision), offload=workload.offload)
+        machine = _machine(device, workload)
         found.append(Kind(node=node.name, device=device, machine=machine, first=cluster.start(number).device,
                           count=devices_per_node(node) * count, tiers=cluster.tiers_of(number)))  # fmt: skip
     return tuple(found)

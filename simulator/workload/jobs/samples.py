@@ -10,6 +10,7 @@ from simulator.workload.jobs.training import Precision, TrainingJob
 from simulator.workload.models.networks.network import Network
 from simulator.workload.operators import Gemm
 from simulator.workload.optimizers import Optimizer, optimizers
+from simulator.workload.thrift import WHOLE, Thrift
 
 #: bytes of embedding tables up to which they are copied to every rank
 COPIED_TABLES: Final = 1.0 * GIGA
@@ -27,6 +28,8 @@ class SampleJob:
     global_batch: int = 1
     precision: Precision = field(default_factory=lambda: Precision.of("bf16-amp"))
     optimizer: Optimizer = field(default_factory=lambda: optimizers["momentum"])
+    thrift: Thrift = WHOLE
+    teacher: SampleJob | None = None  # runs forward over each micro-batch for the student to imitate
 
     @property
     def model(self) -> Network:

@@ -8,6 +8,7 @@ from simulator.foundation.errors import InputError
 from simulator.workload.models.parameters import count_parameters
 from simulator.workload.models.transformer import Transformer
 from simulator.workload.optimizers import Optimizer, optimizers
+from simulator.workload.thrift import WHOLE, Thrift
 
 #: precision of the matrix products -> (key of the peak rate, bytes of a weight, bytes of a stored activation)
 _PRECISIONS: dict[str, tuple[str, float, float]] = {
@@ -64,6 +65,8 @@ class TrainingJob:
 
     ``global_batch`` counts samples (sequences) of ``seq_len`` tokens. ``trained_share`` is the share of parameters
     that receive gradients (1 in full training; LoRA trains almost none but still back-propagates through all).
+    ``teacher`` runs forward over each micro-batch for the student to imitate (distillation), on the same devices and
+    split in the same way.
     """
 
     model: Transformer
@@ -73,6 +76,8 @@ class TrainingJob:
     optimizer: Optimizer = field(default_factory=lambda: optimizers["adamw"])
     trained_share: float = 1.0
     steps: int = 1
+    thrift: Thrift = WHOLE
+    teacher: TrainingJob | None = None
 
     @property
     def parameters(self) -> int:
