@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from simulator.cli import options, output
+
+#: what is said of a change: within the noise of the seeds, beyond it, or nothing where one seed was played
+_NOISE: Final = {True: "noise", False: "beyond", None: ""}
 
 Answers = Annotated[
     list[Path],
@@ -17,6 +20,9 @@ Answers = Annotated[
 
 def command(runs: Answers, as_json: options.Json = False, as_csv: options.Csv = False) -> None:
     """Show the figures of two answers or more, and the change of the last against the first.
+
+    Answers over several seeds (`rackcast run --seeds`) are compared by their means, and a change that may be chance is
+    marked as noise.
 
     example: rackcast compare out/before out/after
     """
@@ -37,13 +43,15 @@ def command(runs: Answers, as_json: options.Json = False, as_csv: options.Csv = 
 
 
 def show(columns: list[str], rows: list[list[object]], *, title: str = "") -> None:
-    """Print a table of figures by name: values with units, the change as a share."""
+    """Print a table of figures by name: values with units, the change as a share, and if that is within the noise."""
     from simulator.cli.readable import cell
 
-    count = len(columns) - 3
+    count = len(columns) - 4
     shown = []
     for row in rows:
-        name, values, change, share = str(row[0]), row[1 : 1 + count], row[-2], row[-1]
+        name, values, change, share = str(row[0]), row[1 : 1 + count], row[-3], row[-2]
+        noise = row[-1] if isinstance(row[-1], bool) else None
         told = None if share is None else f"{share:+.1%}"
-        shown.append([name, *(cell(name, value) for value in values), cell(name, change), told])
-    output.table([*columns[:-1], "change %"], shown, title=title)
+        shown.append([name, *(cell(name, value) for value in values), cell(name, change), told, _NOISE[noise]])
+    heads, marks = [*columns[:-2], "change %"], ["against seeds"] if any(line[-1] for line in shown) else []
+    output.table([*heads, *marks], [line if marks else line[:-1] for line in shown], title=title)

@@ -87,7 +87,10 @@ def _on_ray(calls: Sequence[Call[T]], address: str, count: int) -> Iterator[T]:
     try:
         ray.init(address=where, ignore_reinit_error=True)
     except ConnectionError as error:
-        raise InputError(f"--backend ray://{address}: no cluster answers there ({error}).") from None
+        raise InputError(
+            f"--backend ray://{address}: no cluster answers there ({error}). From Ray 2.60 on a cluster asks for a "
+            "token: set RAY_AUTH_TOKEN here as there."
+        ) from None
     register_ray()
     remaining = iter(calls)
     with joblib.parallel_config("ray"):

@@ -100,6 +100,37 @@ def test_the_price_of_a_machine_that_may_be_taken_is_a_part():
         assert {f"node {name}", f"price {name}"} <= set(parts)
 
 
+def _seeded(mean: float, half: float) -> Bundle:
+    interval = {"mean": mean, "half": half, "least": mean - half, "most": mean + half, "runs": 5}
+    return Bundle(name="x", facts={"metrics": {"ttft_s": 0.0}, "intervals": {"ttft_s": interval}})
+
+
+@pytest.mark.parametrize(("change", "within"), [(0.0, True), (0.49, True), (-0.49, True), (0.51, False), (-2.0, False)])
+def test_a_change_below_the_noise_of_both_answers_seeds_is_marked(change, within):
+    row = compare(_seeded(1.0, 0.3), _seeded(1.0 + change, 0.4)).iloc[0]  # the root of 0.09 + 0.16 is 0.5
+    assert row["change"] == pytest.approx(change)
+    assert row["within_noise"] == within
+
+
+def test_noise_is_judged_by_the_answer_that_has_seeds_and_not_at_all_without():
+    alone = Bundle(name="y", facts={"metrics": {"ttft_s": 1.2}})
+    assert compare(_seeded(1.0, 0.3), alone).iloc[0]["within_noise"]
+    assert compare(alone, alone).iloc[0]["within_noise"] is None
+
+
+def test_the_same_service_with_other_seeds_differs_within_noise(capsys, tmp_path):
+    file = str(shipped("scenarios") / "serve-chat-h100.yaml")
+    for folder, seed in (("a", 0), ("b", 100)):
+        out = str(tmp_path / folder)
+        assert main(["run", file, "--set", f"run.seed={seed}", "--seeds", "4", "--out", out]) == 0
+    _ = capsys.readouterr()
+    frame = compare(read_bundle(tmp_path / "a"), read_bundle(tmp_path / "b")).set_index("metric")
+    judged = frame["within_noise"].dropna()
+    assert judged.mean() > 0.7
+    assert main(["compare", str(tmp_path / "a"), str(tmp_path / "b")]) == 0
+    assert "noise" in capsys.readouterr().out
+
+
 def test_an_answer_without_its_question_says_so():
     old = bundle()
     del old.facts["inputs"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 
 import pandas as pd
 import pytest
@@ -101,6 +102,18 @@ def test_a_job_that_is_not_decided_is_planned_at_each_point():
 def test_an_unknown_backend_is_refused(backend):
     with pytest.raises(InputError, match="write dask://HOST:PORT or ray://HOST:PORT"):
         list(spread([(abs, (1,)), (abs, (2,))], backend=backend))
+
+
+def test_a_ray_cluster_gives_the_same_bytes(frame, scenario):
+    ray = pytest.importorskip("ray")
+    ray.init(num_cpus=2, include_dashboard=False)
+    try:
+        address = ray.get_runtime_context().gcs_address
+        os.environ["RAY_ADDRESS"] = address
+        assert sweep(scenario, OVER, backend="ray://auto").to_csv() == frame.to_csv()
+    finally:
+        os.environ.pop("RAY_ADDRESS", None)
+        ray.shutdown()
 
 
 def test_a_dask_cluster_gives_the_same_bytes(frame, scenario):
