@@ -75,13 +75,12 @@ def parts_of_trace(
     columns = times.forward.shape[1]
     column = column_of(stage, trace.stages, columns)  # and of the piece that the stage holds beside its own
     opposite = column_of(trace.stages - 1 - stage, trace.stages, columns) if dual else column
-    spent = {
-        kind: to_seconds(trace.busy(*lane, kind)) for kind in ("host", "boundary", "gradients", "optimizer", "offload")
-    }
-    passes = to_seconds(trace.busy(*lane, *PASSES))
-    bubble = to_seconds(trace.end) - passes - sum(spent.values())
-    inside = within_passes(times, (column, opposite), micro_batches, passes)
-    return {**inside, **spent, "host": inside["host"] + spent["host"], "bubble": max(bubble, 0.0)}
+    ticks = {kind: trace.busy(*lane, kind) for kind in ("host", "boundary", "gradients", "optimizer", "offload")}
+    passes = trace.busy(*lane, *PASSES)
+    idle = max(trace.end - passes - sum(ticks.values()), 0)  # in whole ticks: what is not idle at all is exactly 0
+    spent = {kind: to_seconds(held) for kind, held in ticks.items()}
+    inside = within_passes(times, (column, opposite), micro_batches, to_seconds(passes))
+    return {**inside, **spent, "host": inside["host"] + spent["host"], "bubble": to_seconds(idle)}
 
 
 def within_passes(times: StepTimes, pieces: tuple[int, int], micro_batches: int, passes: float) -> dict[str, float]:

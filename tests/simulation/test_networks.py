@@ -78,6 +78,11 @@ def test_the_engine_plays_what_the_closed_form_says(tmp_path: Path) -> None:
     assert played.step_time == pytest.approx(closed.step_time, rel=1e-9)
 
 
+def test_a_step_without_a_pipeline_has_exactly_no_bubble(tmp_path: Path) -> None:
+    for micro in range(1, 40):
+        assert result(tmp_path, "run.fidelity=engine", micro=micro).parts["bubble"] == 0.0, micro
+
+
 def test_memory_grows_with_the_micro_batch_and_what_is_per_weight_does_not(tmp_path: Path) -> None:
     small, large = result(tmp_path, micro=64), result(tmp_path, micro=128)
     assert large.memory["activations"] == pytest.approx(2 * small.memory["activations"])
