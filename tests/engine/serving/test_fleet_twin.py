@@ -164,7 +164,7 @@ def test_leaping_from_change_to_change_equals_stepping_through_every_iteration(
     run = compare(requests, engine, replicas=replicas, timeout_s=timeout)
     assert run.done
     assert (run.fleet.replicas[:, at.USED] == 0).all()
-    assert (run.fleet.replicas[:, at.OUTSTANDING] == 0).all()
+    assert (run.fleet.inside == 0).all()
     assert run.fleet.world[at.INFLIGHT] == 0
 
 

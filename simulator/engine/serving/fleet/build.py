@@ -131,6 +131,7 @@ def _replicas(pools: Sequence[Replicas], count: int) -> dict[str, Any]:
         "engines": engines,
         "dense": dense,
         "replicas": rows,
+        "inside": np.zeros(count, np.int32),
         "batch": np.zeros((count, max(pool.engine.max_num_seqs for pool in pools)), np.int64),
         "residue": np.zeros((count, max(pool.engine.block_size for pool in pools)), np.int32),
         "agenda": np.stack([np.full(count, at.NEVER), names, names]),

@@ -36,7 +36,6 @@ from simulator.engine.serving.fleet.layout import (
     NOBODY,
     OPEN_COUNT,
     OUTPUT,
-    OUTSTANDING,
     PAGED,
     PREFILL,
     PREFILL_ONLY,
@@ -115,7 +114,7 @@ def arrive(f: Fleet, k: int, time: int) -> None:
     if not inside:
         world[INFLIGHT] += 1
     f.facts[k, HOME] = r
-    row[OUTSTANDING] += 1
+    f.inside[r] += 1
     row[WORK] += f.facts[k, PROMPT] + f.facts[k, OUTPUT]
     wait_last(f, r, k)
     if row[MODE] == DECODE:

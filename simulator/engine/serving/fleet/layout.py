@@ -42,7 +42,7 @@ JOINING_LAST: Final = 11
 PARTIAL: Final = 12  # request whose prompt is partly computed
 PARTIAL_DONE: Final = 13  # its prompt tokens in the cache
 STAMP: Final = 14  # admissions so far
-OUTSTANDING: Final = 15  # requests routed here and not yet out
+OPEN: Final = 15  # whether the router may choose it
 WORK: Final = 16  # their prompt and output tokens
 WAITING: Final = 17
 LINK_FREE: Final = 18  # when the replica's network port has sent what it has to send
@@ -52,15 +52,14 @@ DECODED: Final = 21  # tokens of decode iterations
 PREFILLED: Final = 22  # prompt tokens computed
 PREEMPTED: Final = 23
 STALL: Final = 24  # ticks that the running batch has waited for prompts since its last iteration
-OPEN: Final = 28  # whether the router may choose it
 LRU_HEAD: Final = 25
 LRU_TAIL: Final = 26
 FREE_SLOT: Final = 27
-WEIGHT: Final = 29  # for the weighted router, in thousandths
-QUEUE_HEAD: Final = 30  # and the heads of the following priority classes
-QUEUE_TAIL: Final = 38
+WEIGHT: Final = 28  # for the weighted router, in thousandths
+QUEUE_HEAD: Final = 29  # and the heads of the following priority classes
+QUEUE_TAIL: Final = 37
 MAX_CLASSES: Final = 8
-REPLICA_COLUMNS: Final = 46
+REPLICA_COLUMNS: Final = 45
 
 # columns of ``engines``
 MAX_SEQS: Final = 0
@@ -179,6 +178,7 @@ class Fleet(NamedTuple):
     engines: Ints
     dense: Ints  # [row, tokens of the step] ticks of everything but attention; engine e has row e, and DECODE_ROW
     replicas: Ints
+    inside: Shorts  # requests routed to each replica and not yet out: apart, since routers look at all of them
     open_: Shorts  # [pool, place]
     batch: Ints  # [replica, place] heap of running requests: last iteration * 2**31 + request
     residue: Shorts  # [replica, block size] running requests by (context - iteration) mod block size

@@ -24,7 +24,6 @@ from simulator.engine.serving.fleet.layout import (
     NOBODY,
     OUTCOME,
     OUTPUT,
-    OUTSTANDING,
     PAGED,
     PARTIAL,
     PREEMPTED,
@@ -58,7 +57,7 @@ def generated_by(f: Fleet, k: int) -> int:
 def leave_replica(f: Fleet, k: int) -> None:
     """Take a request off the books of its replica."""
     r = f.facts[k, HOME]
-    f.replicas[r, OUTSTANDING] -= 1
+    f.inside[r] -= 1
     f.replicas[r, WORK] -= f.facts[k, PROMPT] + f.facts[k, OUTPUT]
 
 

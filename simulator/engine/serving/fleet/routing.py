@@ -11,7 +11,6 @@ from simulator.engine.serving.fleet.layout import (
     CLASS,
     GROUP,
     OPEN_COUNT,
-    OUTSTANDING,
     PREFIX_SLOTS,
     PROMPT,
     RANDOM,
@@ -51,9 +50,9 @@ def draw(f: Fleet, below: int) -> int:
 def cost_of(f: Fleet, router: int, r: int, k: int) -> int:
     """Return what a scanning router wants to be least."""
     if router == 3:
-        return int(f.replicas[r, OUTSTANDING])
+        return int(f.inside[r])
     if router == 7:
-        return int((f.replicas[r, OUTSTANDING] + 1) * FINENESS // f.replicas[r, WEIGHT])
+        return int((f.inside[r] + 1) * FINENESS // f.replicas[r, WEIGHT])
     work = f.replicas[r, WORK]
     if router == 5:
         e = f.replicas[r, CLASS]
@@ -61,6 +60,18 @@ def cost_of(f: Fleet, router: int, r: int, k: int) -> int:
         if f.engines[e, PREFIX_SLOTS] > 0:
             work -= matched(f, r, k) * f.engines[e, GROUP] * f.engines[e, BLOCK_SIZE]
     return int(work)
+
+
+@jit
+def emptiest(f: Fleet) -> int:
+    """Return the first of all replicas that have the fewest requests inside."""
+    least = f.inside[0]
+    for r in range(1, len(f.inside)):
+        least = min(least, f.inside[r])
+    r = 0
+    while f.inside[r] != least:
+        r += 1
+    return r
 
 
 @jit_apart
@@ -79,9 +90,11 @@ def choose(f: Fleet, pool: int, k: int) -> int:
         return int(names[pool, draw(f, count)])
     if router == 2:
         one, two = names[pool, draw(f, count)], names[pool, draw(f, count)]
-        return int(one if f.replicas[one, OUTSTANDING] <= f.replicas[two, OUTSTANDING] else two)
+        return int(one if f.inside[one] <= f.inside[two] else two)
     if router == 6:
         return int(names[pool, f.facts[k, AFFINITY] % count])
+    if router == 3 and count == len(f.inside):
+        return emptiest(f)
     best = int(names[pool, 0])
     least = cost_of(f, router, best, k)
     for i in range(1, count):

@@ -250,9 +250,9 @@ class ScaledRun:
 
     def _free(self) -> list[int]:
         """Return the replicas that could start now."""
-        rows = self.run.fleet.replicas
+        rows, inside = self.run.fleet.replicas, self.run.fleet.inside
         return [r for r in range(len(rows)) if not rows[r, at.OPEN] and r not in self._ready_at
-                and r not in self._gone_until and rows[r, at.OUTSTANDING] == 0]  # fmt: skip
+                and r not in self._gone_until and inside[r] == 0]  # fmt: skip
 
     def _start(self, r: int, now: float) -> None:
         self._ready_at[r] = now + self.scaling.start_up.total_s
@@ -272,18 +272,18 @@ class ScaledRun:
                 self.run.open(r, now)
 
     def _look(self, now: float, attainment: float) -> None:
-        rows, open_ = self.run.fleet.replicas, self._open()
+        rows, inside, open_ = self.run.fleet.replicas, self.run.fleet.inside, self._open()
         self._release()
         engines = self.run.fleet.engines[rows[open_, at.CLASS]]
         seats, blocks = int(engines[:, at.MAX_SEQS].sum()), int(engines[:, at.BLOCKS].sum())
-        held = int(self.run.fleet.world[at.INFLIGHT] - rows[:, at.OUTSTANDING].sum()) + self._held()
+        held = int(self.run.fleet.world[at.INFLIGHT] - inside.sum()) + self._held()
         seen = Seen(
             now_s=now,
             replicas=len(open_) + len(self._ready_at) - len(self._second),
             ready=len(open_),
-            concurrency=float(rows[:, at.OUTSTANDING].sum() + held),
+            concurrency=float(inside.sum() + held),
             waiting=float(rows[:, at.WAITING].sum() + held),
-            utilisation=float(rows[open_, at.OUTSTANDING].sum() / seats) if seats else 0.0,
+            utilisation=float(inside[open_].sum() / seats) if seats else 0.0,
             attainment=attainment,
         )
         wanted = self._policy(seen, self._memory, self._options)
@@ -308,7 +308,7 @@ class ScaledRun:
     def _release(self) -> None:
         """Stop paying for closed replicas that have nothing left."""
         rows = self.run.fleet.replicas
-        idle = np.flatnonzero((rows[:, at.OPEN] == 0) & (rows[:, at.OUTSTANDING] == 0)).tolist()
+        idle = np.flatnonzero((rows[:, at.OPEN] == 0) & (self.run.fleet.inside == 0)).tolist()
         self._paid.difference_update(r for r in idle if r not in self._ready_at and r not in self._cut_off)
 
     def _scale_to(self, wanted: int, have: int, now: float) -> None:
