@@ -23,6 +23,7 @@ from simulator.engine.serving.service import Limits
 from simulator.foundation.errors import InputError, UnknownName
 from simulator.foundation.schema import Bytes, Count, Fraction, Name, PositiveSeconds, Seconds, StrictModel, quantity
 from simulator.foundation.units import GIGA
+from simulator.profiles.slices import Profile, profile_named
 from simulator.scenario.kinds import Context, WorkloadKind
 from simulator.scenario.serve_additions import AdaptersFile, SpeculativeFile, adapters_of, speculation_of
 from simulator.scenario.serve_predict import (
@@ -75,6 +76,11 @@ class ReplicasFile(StrictModel):
     count: Count | None = Field(default=None, description="left out: as many as the cluster has room for")
     prefill: Count | None = Field(default=None, description="so many replicas compute prompts only; the rest decodes")
     slices: Count = Field(default=1, description="equal parts that each device is cut into (MIG), one by one a device")
+    partition: Annotated[list[str], Field(max_length=7)] = Field(
+        default_factory=list,
+        description="unequal parts (MIG profiles) that each device is cut into, a replica on each, as in "
+        "[3g.40gb, 2g.20gb, 2g.20gb]; the weighted router knows their sizes",
+    )
     time_slicing: bool = Field(default=False, description="one pass: requests on a device share its time, unbatched")
 
 
@@ -207,6 +213,7 @@ class ServeWorkload:
     engine: EngineFile
     layout: Layout
     slices: int
+    partition: tuple[Profile, ...]  # of a device, equal ones side by side; empty: ``slices`` equal parts
     speculation: Speculation | None
     adapters: Adapters | None
     count: int | None
@@ -250,7 +257,11 @@ def build(file: ServeFile, context: Context) -> ServeWorkload | PredictWorkload:
     with context.at("model"):
         model = None if file.model is None else context.model(file.model)
     with context.at("replicas", "slices"):
-        if file.replicas.slices > 1 and file.replicas.tp * file.replicas.pp * file.replicas.dp_attention > 1:
+        if file.replicas.slices > 1 and file.replicas.partition:
+            raise InputError("devices are cut into slices or by partition; leave one of them out.")
+    with context.at("replicas", "partition" if file.replicas.partition else "slices"):
+        cut = file.replicas.slices > 1 or bool(file.replicas.partition)
+        if cut and file.replicas.tp * file.replicas.pp * file.replicas.dp_attention > 1:
             raise InputError("slices of a device share no links; a replica on slices is cut over one of them.")
     if model is None or answers_in_one_pass(model):
         return _one_pass(file, context)
@@ -287,7 +298,8 @@ def build(file: ServeFile, context: Context) -> ServeWorkload | PredictWorkload:
         traits=traits,
         engine=file.engine,
         layout=layout,
-        slices=file.replicas.slices,
+        slices=len(file.replicas.partition) or file.replicas.slices,
+        partition=_partition(file.replicas, context.below("replicas")),
         speculation=None if guessing is None else speculation_of(guessing, model, within.below("speculative")),
         adapters=None if adapters is None else adapters_of(adapters, within.below("adapters")),
         count=file.replicas.count,
@@ -354,6 +366,21 @@ def _outages(file: PlatformFile, context: Context) -> None:
         with context.at("outages", index, "at"):
             if other.at < one.at + one.length:
                 raise InputError(f"begins at {other.at:g} s, before the one above ends at {one.at + one.length:g} s.")
+
+
+def _partition(file: ReplicasFile, context: Context) -> tuple[Profile, ...]:
+    """Return the profiles of a partition, equal ones side by side, largest first."""
+    found = []
+    for index, name in enumerate(file.partition):
+        with context.at("partition", index):
+            found.append(profile_named(name))
+    with context.at("count"):
+        if found and file.count is not None:
+            raise InputError("a partition puts a replica on every part of every device; leave the count out.")
+    with context.at("prefill"):
+        if found and file.prefill is not None:
+            raise InputError("prompts apart need equal replicas; leave out the partition or prefill.")
+    return tuple(sorted(found, key=lambda profile: (-profile.sevenths, -profile.memory_bytes)))
 
 
 def _rules(file: PlatformFile) -> Rules:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Final
 
@@ -21,13 +22,13 @@ from simulator.engine.serving.service import Kept, Served, Service, serve
 from simulator.engine.serving.windows import Sink, Streamed, serve_in_windows
 from simulator.foundation.errors import Infeasible, InputError
 from simulator.foundation.randomness import Streams
+from simulator.profiles.device import Device
 from simulator.profiles.efficiency import efficiency_of
 from simulator.profiles.error_bands import error_band
-from simulator.profiles.slices import slice_of
+from simulator.profiles.slices import check_partition, slice_of
 from simulator.results.parquet import write_table
 from simulator.results.serving import ServingResult, requests_frame
 from simulator.scenario import Scenario
-from simulator.scenario.hardware import NodeGroup
 from simulator.scenario.serve import ServeWorkload
 from simulator.simulation.serving_conditions import conditions_of, runs_of, touched
 from simulator.workload.request_stream import RequestStream, in_slices
@@ -178,14 +179,19 @@ def _pools(
     for index, (group, count) in enumerate(zip(scenario.groups, counts, strict=True)):
         if count < 1:
             continue
-        replica = _replica(scenario, workload, group, index)
-        first = first or replica
         devices += count * workload.layout.devices
-        parts = _roles(count, workload.prefill if not pools else None)
-        amiss = conditions_of(scenario, workload, index, count)
-        engines = {one: _engine(workload, touched(replica, one), requests) for one in dict.fromkeys(amiss)}
-        for role, begin, end in parts:
-            pools += [Replicas(engine=engines[one], count=n, role=role) for one, n in runs_of(amiss[begin:end])]
+        if workload.partition:
+            check_partition(workload.partition, group.device)
+        for part, slices, share in _parts(workload, group.device):
+            replica = _replica(scenario, workload, part, index)
+            first = first or replica
+            mine = group.devices * slices if workload.partition else count
+            roles = _roles(mine, workload.prefill if not pools else None)
+            amiss = conditions_of(scenario, workload, index, mine, slices=slices)
+            engines = {one: _engine(workload, touched(replica, one), requests) for one in dict.fromkeys(amiss)}
+            for role, begin, end in roles:
+                pools += [Replicas(engine=engines[one], count=n, role=role, weight=share)
+                          for one, n in runs_of(amiss[begin:end])]  # fmt: skip
     if first is None:
         raise InputError(f"a replica takes {workload.layout.devices} devices; no group of machines has so many.")
     wanted = (workload.count or 0) - sum(counts)
@@ -212,8 +218,15 @@ def replicas_by_group(scenario: Scenario, workload: ServeWorkload) -> list[int]:
     return found
 
 
-def _replica(scenario: Scenario, workload: ServeWorkload, group: NodeGroup, index: int) -> Replica:
-    device = slice_of(group.device, 1 / workload.slices)
+def _parts(workload: ServeWorkload, device: Device) -> Iterator[tuple[Device, int, float]]:
+    """Yield the parts of a device with a replica each: the part, how many of it, and its weight for routers."""
+    if not workload.partition:
+        yield slice_of(device, 1 / workload.slices), workload.slices, 1.0
+    for profile, members in groupby(workload.partition):
+        yield profile.of(device), len(list(members)), float(profile.sevenths)
+
+
+def _replica(scenario: Scenario, workload: ServeWorkload, device: Device, index: int) -> Replica:
     numerics = Numerics.of(device, workload.precision, cache=workload.cache_precision)
     traits = replace(
         workload.traits,

@@ -14,8 +14,12 @@ from simulator.scenario.serve import ServeWorkload
 from simulator.simulation.marks import conditions
 
 
-def conditions_of(scenario: Scenario, workload: ServeWorkload, group: int, count: int) -> list[Condition]:
+def conditions_of(
+    scenario: Scenario, workload: ServeWorkload, group: int, count: int, *, slices: int
+) -> list[Condition]:
     """Return what is amiss in each of the first ``count`` replicas on a group of machines, from its first device on.
+
+    ``slices`` replicas stand on each device where it is cut.
 
     The devices of a replica work in step, so the worst of each counts. An event at a tier that the group lacks touches
     nothing.
@@ -26,7 +30,7 @@ def conditions_of(scenario: Scenario, workload: ServeWorkload, group: int, count
     first = sum(other.devices for other in scenario.groups[:group])
     names = list(dict.fromkeys(tier.name for tier in scenario.cluster.tiers)) or [""]
     marks = conditions(scenario.events, names)
-    each, slices = workload.layout.devices, workload.slices
+    each = workload.layout.devices
     found = []
     for replica in range(count):
         condition = HEALTHY

@@ -263,6 +263,8 @@ def _lose_link(scenario: Scenario, index: int, said: dict[str, str]) -> Change:
 def _replicas_on(scenario: Scenario, index: int, node: int) -> range:
     """Return the replicas that stand on a node, wholly or in part; raises :class:`InputError` if there is none."""
     workload: ServeWorkload = scenario.workloads[index]
+    if workload.partition:
+        raise InputError("the replicas of a node are told apart where its devices are cut into equal slices only.")
     group, devices = _node(scenario, node)
     counts = replicas_by_group(scenario, workload)
     begin = devices.start - sum(other.devices for other in scenario.groups[:group])
