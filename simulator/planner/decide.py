@@ -1,7 +1,8 @@
 """One door to the planner: a scenario's question is answered by the search for its kind.
 
 A training job is split over a given cluster, or gets its cluster too; a service gets the machines of one kind, or a mix
-of several kinds; many jobs get their nodes; demands that come and go get regions and ways to pay.
+of several kinds; many jobs get their nodes; demands that come and go get regions and ways to pay; several
+services get their places on one pool of machines.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from simulator.planner.search import Watch
 from simulator.planner.serving.pricing import service_question
 from simulator.planner.serving.service_mix import FleetMix, cheapest_fleet
 from simulator.planner.serving.service_plan import ServicePlan, recommend_service
+from simulator.planner.serving.service_pool import ServicePool, recommend_pool
 from simulator.planner.training_cluster import ClusterPlan, asks_for_a_cluster, recommend_cluster
 from simulator.scenario import Scenario
 from simulator.scenario.capacity import CapacityWorkload
@@ -22,7 +24,7 @@ from simulator.scenario.serve import ServeWorkload
 from simulator.simulation import chosen_workload
 
 #: an answer of any kind
-Answer = Recommendation | ClusterPlan | ServicePlan | FleetMix | PlacementPlan | CapacityPlan
+Answer = Recommendation | ClusterPlan | ServicePlan | FleetMix | PlacementPlan | CapacityPlan | ServicePool
 
 
 def decide(
@@ -47,6 +49,14 @@ def decide(
         InputError: an unknown objective, or a question that cannot be asked.
         Infeasible: nothing does; with the reasons and the smallest relaxations.
     """
+    if (
+        workload is None
+        and len(scenario.workloads) > 1
+        and all(isinstance(one, ServeWorkload) for one in scenario.workloads)
+    ):
+        if confirm is not None:
+            raise InputError("--confirm is for training plans; services are played on plan.seeds draws.")
+        return recommend_pool(scenario, objective=objective)
     entry = chosen_workload(scenario, workload)
     if isinstance(entry, PlaceWorkload):
         if objective is not None or confirm is not None:

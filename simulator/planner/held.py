@@ -18,6 +18,7 @@ from simulator.planner.serving.cheapest import fresh_draw
 from simulator.planner.serving.mix import cheapest_mix
 from simulator.planner.serving.service_mix import FleetMix
 from simulator.planner.serving.service_plan import ServicePlan, decision
+from simulator.planner.serving.service_pool import ServicePool
 from simulator.planner.training_cluster import ClusterPlan
 
 _GONE: Final = "the expected plan is no longer among the best"
@@ -232,3 +233,26 @@ def _(found: CapacityPlan, wanted: Mapping[str, Any]) -> Fate:
     if unknown := [name for name in regions if name not in found.chosen.regions]:
         return Fate(margin=None, why=f"there is no demand {', '.join(unknown)}")
     return Fate(margin=found.worse(regions), why="the demands cannot all run in the regions that were expected")
+
+
+@held_of.register
+def _(found: ServicePool) -> Held:
+    return Held(
+        scenario=found.scenario.name,
+        objective=found.objective,
+        decision=found.decision,
+        margin=None,
+        binding=None,
+        metrics={_PRICES[found.objective]: found.pool.price},
+        told=(_PRICES[found.objective],),
+    )
+
+
+@fate_of.register
+def _(found: ServicePool, wanted: Mapping[str, Any]) -> Fate:
+    """Ask the programme again with the kinds of machine that were expected only; how many is left to it."""
+    kinds = [name for name, one in wanted.items() if not isinstance(one, Mapping)]
+    other = found.again(kinds)
+    if other is None:
+        return Fate(margin=None, why=f"{', '.join(kinds) or 'no machine'} cannot serve all services now")
+    return Fate(margin=other.price / found.pool.price - 1.0)

@@ -32,6 +32,7 @@ from simulator.planner.serving.mix import cheapest_mix
 from simulator.planner.serving.pricing import service_question
 from simulator.planner.serving.service_mix import FleetMix
 from simulator.planner.serving.service_plan import ServicePlan
+from simulator.planner.serving.service_pool import ServicePool
 from simulator.planner.training_cluster import ClusterPlan
 
 #: what a figure is multiplied by
@@ -112,6 +113,32 @@ def _(found: CapacityPlan) -> list[Tried]:
               flips=one.factor is not None, then=one.becomes)
         for one in found.flips
     ]  # fmt: skip
+
+
+@sensitivity.register
+def _(found: ServicePool) -> list[Tried]:
+    """The programme again with the rates of one service, or without one kind of machine."""
+    return [*_pool_rates(found), *_pool_kinds(found)]
+
+
+def _pool_rates(found: ServicePool) -> Iterator[Tried]:
+    for name in found.rates:
+        for factor in PRICES:
+            other = replace(found, rates={**found.rates, name: found.rates[name] * factor}).again()
+            flips = other is None or other.nodes != found.pool.nodes
+            then = (
+                "too few nodes" if other is None else f"{other.price:,.2f} {found.unit}" if flips else "the same nodes"
+            )
+            yield Tried(assumption=f"traffic of {name}", change=f"x {factor:g}", flips=flips, then=then)
+
+
+def _pool_kinds(found: ServicePool) -> Iterator[Tried]:
+    kinds = [one.node.name for one in found.options[0].question.machines]
+    for name in kinds if len(kinds) > 1 else ():
+        other = found.again([one for one in kinds if one != name])
+        flips = bool(found.pool.nodes[name])
+        then = "not all can be served" if other is None else f"{other.price / found.pool.price - 1.0:.1%} dearer"
+        yield Tried(assumption=f"{name} may be taken", change="not at all", flips=flips, then=then)
 
 
 def _of_layout(found: Recommendation) -> Iterator[Tried]:

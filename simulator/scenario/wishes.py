@@ -47,6 +47,7 @@ class PlanFile(StrictModel):
     top: Count = Field(default=5, description="how many plans are shown")
     confirm: Count = Field(default=5, description="how many of the best estimates are simulated before one is chosen")
     mix: bool = Field(default=False, description="of a service: several kinds of machine may stand together")
+    share: bool = Field(default=False, description="of several services: models may take turns on the same devices")
     seeds: Count = Field(default=3, description="of a service: draws of its traffic that must all keep the limits")
     simulations: Count = Field(default=2000, description="of a service: most runs before the search stops")
 
@@ -98,6 +99,7 @@ class PlanWishes:
     top: int
     confirm: int
     mix: bool
+    share: bool
     seeds: int
     simulations: int
 
@@ -146,7 +148,7 @@ def plan_from(file: PlanFile) -> PlanWishes:
     narrowed = {name: getattr(file.choices, name) for name in ChoicesFile.model_fields}
     choices = {name: tuple(values) for name, values in narrowed.items() if values is not None}
     return PlanWishes(
-        objective=file.objective, choices=choices, top=file.top, confirm=file.confirm, mix=file.mix,
+        objective=file.objective, choices=choices, top=file.top, confirm=file.confirm, mix=file.mix, share=file.share,
         seeds=file.seeds, simulations=file.simulations,
     )  # fmt: skip
 
