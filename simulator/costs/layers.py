@@ -7,9 +7,9 @@ needs none).
 
 Matrix units read channels last. Where a framework keeps channels first, the input and the output of every plain
 convolution are turned around it, forward and for both gradients; depthwise ones read both operands of their weight
-gradient once per tap. Where it keeps channels last, libraries have matrix
-kernels for the shapes of ResNeXt alone (whole sets of 32 groups of 4, 8, 16 or 32 channels); other groups run in direct
-kernels, which read every operand anew for each product but share it among the outputs of a group.
+gradient once per tap. Where it keeps channels last, libraries have matrix kernels for the shapes of ResNeXt alone
+(whole sets of 32 groups of 4, 8, 16 or 32 channels, in and out); others run in direct kernels, which read operands anew
+for each output but share them among neighbouring outputs and those of a group.
 Plain convolutions on fp32 vector units turn to fast algorithms where those take less time, in all three passes.
 Left out: fast algorithms of matrix units, FFT, data that stay in a cache between layers.
 
@@ -38,11 +38,12 @@ Floats = NDArray[np.float64]
 GRADIENT_PRODUCTS: Final = 2.0  # gradients of the input and of the weights
 #: share of the vector units' peak that grouped and depthwise convolutions reach: few inputs per output, no reuse
 GROUPED: Final = 0.15
-#: share of the multiply-adds that loads can feed which direct kernels reach on channels-last data, with one channel per
-#: group
-DIRECT: Final = 0.055
+#: share of the loads of a GPU's compute units that direct kernels reach on channels-last data, with one channel a group
+DIRECT: Final = 0.0275
 #: outputs of a group among which a direct kernel shares what it reads, before that doubles its speed
-SHARED: Final = 32.0
+SHARED: Final = 42.0
+#: neighbouring outputs of a row that a direct kernel makes from one reading of the row
+DIRECT_TILE: Final = 4.0
 #: shapes of groups for which libraries have matrix kernels on channels-last data: sets of groups, channels of one
 _PACKED_GROUPS: Final = 32
 _PACKED_WIDTHS: Final = (4, 8, 16, 32)
@@ -68,6 +69,7 @@ class LayerTable:
         moved, moved_back: elements that the other layers move, forward and backward; kernels: their launches.
         convolves: whether it is a convolution.
         overlap: edge of its kernel where fast algorithms apply, else 0.
+        taps: positions under its kernel.
         packed: whether libraries have matrix kernels for its groups on channels-last data.
         tensors: tensors of parameters.
         decisions: launches per sample that the device waits for, one by one.
@@ -84,6 +86,7 @@ class LayerTable:
     gradients: Floats
     convolves: NDArray[np.bool_]
     overlap: Floats
+    taps: Floats
     packed: NDArray[np.bool_]
     inputs: float
     moved: float
@@ -117,8 +120,9 @@ class LayerTable:
             data=_array([gemm.saved + layer.outputs for layer, gemm in pairs]), gradients=gradients,
             convolves=np.array([layer.kind == "convolution" for layer, _ in pairs], dtype=bool),
             overlap=_array([layer.overlap for layer, _ in pairs]),
-            packed=np.array([layer.groups % _PACKED_GROUPS == 0 and gemm.n in _PACKED_WIDTHS for layer, gemm in pairs],
-                            dtype=bool),
+            taps=_array([layer.taps for layer, _ in pairs]),
+            packed=np.array([layer.groups % _PACKED_GROUPS == 0 and gemm.n in _PACKED_WIDTHS
+                             and gemm.k == gemm.n * layer.taps for layer, gemm in pairs], dtype=bool),
             inputs=sum(gemm.saved for _, gemm in pairs),
             moved=sum(part.moved for _, part in moving) + sum(BIAS_MOVED * layer.outputs for layer in biased),
             moved_back=sum(part.moved * part.backward_moved for layer, part in moving if not layer.frozen)
@@ -239,7 +243,9 @@ def product_times(
     tiled = dense / (ramp * filled)
     arithmetic = np.minimum(tiled, flop / (vector * GROUPED)) if vector else tiled
     if channels_last and machine.fed:
-        direct = flop / (machine.fed * DIRECT * (1.0 + table.n / SHARED))
+        edge = np.sqrt(table.taps)
+        loads = (edge + DIRECT_TILE - 1.0) / (edge * DIRECT_TILE)  # per multiply-add
+        direct = flop * loads / (machine.fed * DIRECT * (1.0 + table.n / SHARED))
         arithmetic = np.where((table.groups > 1) & ~table.packed, np.maximum(dense, direct), arithmetic)
     data, weights = samples[:, None] * table.data, table.weights
     if pruned:

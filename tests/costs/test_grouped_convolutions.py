@@ -58,12 +58,24 @@ def test_direct_kernels_work_the_faster_the_wider_a_group_is() -> None:
     assert rates == sorted(rates)
 
 
+def test_direct_kernels_read_a_row_once_for_four_outputs() -> None:
+    """A larger kernel takes longer, but less than in proportion to its taps."""
+    times = {edge: seconds(one(96, 96, kernel=edge), last=True, batch=4096.0) for edge in (3, 5, 7)}
+    for small, large in ((3, 5), (5, 7)):
+        assert times[small] < times[large] < times[small] * (large / small) ** 2
+        expected = (large * (large + 3)) / (small * (small + 3))
+        assert times[large] / times[small] == pytest.approx(expected, rel=0.1)
+
+
 def test_the_shapes_of_resnext_have_matrix_kernels_and_those_of_regnet_have_not() -> None:
     packed, other = one(32 * 16, 32), one(33 * 16, 33)
     assert packed.packed.all()
     assert not other.packed.any()
     assert seconds(packed, last=True) < seconds(other, last=True) / 3
     assert not one(32 * 48, 32).packed.any()
+    widened = Canvas(32 * 8, (28, 28))
+    widened.conv(32 * 16, 3, groups=32, norm=False, act=None)
+    assert not LayerTable.of(Network(name="one", family="one", size=28, layers=tuple(widened.layers))).packed.any()
 
 
 def test_channels_first_is_turned_around_plain_convolutions_on_matrix_units_only() -> None:

@@ -130,7 +130,7 @@ class Canvas:
         gemm = Gemm(name=name, rows=self.positions * groups, k=k, n=n, saved=inputs)
         self._draw(Layer(name=name, kind=kind, operator=gemm, parameters=k * out + out * bias,
                                  outputs=self.elements, groups=groups, overlap=overlap,
-                                 biased=bias and kind == "convolution"))  # fmt: skip
+                                 biased=bias and kind == "convolution", taps=taps))  # fmt: skip
 
     def linear(self, out: int, *, bias: bool = True, act: str | None = None, name: str = "linear") -> None:
         """Draw a matrix product over the channels of every position."""

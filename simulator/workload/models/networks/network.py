@@ -33,7 +33,8 @@ class Layer:
     ``frozen`` marks a layer that is not trained and before which nothing is: it has no backward pass. ``decisions``
     counts small kernels launched for each sample by itself whose results decide what comes next, so that the device
     waits for the host at each. ``biased`` marks a convolution whose bias is added by a kernel of its own; ``turned``
-    counts elements that a norm over groups of channels needs channels first.
+    counts elements that a norm over groups of channels needs channels first. ``taps`` counts the positions under the
+    kernel of a convolution.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Layer:
     decisions: int = 0
     biased: bool = False
     turned: float = 0.0
+    taps: int = 1
 
     @property
     def macs(self) -> float:

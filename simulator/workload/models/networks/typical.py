@@ -2,7 +2,7 @@
 
 Multiply-adds over activations is the mean inner dimension of the products, and parameters over that the mean width of
 all layers together; what is left open is into how many equal layers they are divided. Each is followed by a norm and an
-activation, as in the networks of the last ten years.
+activation, and every second one by a sum, as in the networks of the last ten years.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 from simulator.foundation.errors import InputError
 from simulator.workload.models.facts import ForwardFacts
 from simulator.workload.models.networks.network import Layer, Network
-from simulator.workload.operators import Elementwise, Gemm, Region
+from simulator.workload.operators import BACKWARD_MOVED, Elementwise, Gemm, Region
 
 #: products of an image network in the library with published activations, in the median (ResNet-50 has 54)
 LAYERS: Final = 60
@@ -22,6 +22,9 @@ LAYERS: Final = 60
 INNER: Final = 370.0
 _NORM_MOVED: Final = 3.0  # reads for the statistics, reads again, writes
 _ACTIVATION_MOVED: Final = 2.0
+_ADD_MOVED: Final = 3.0
+#: layers per sum with a shortcut: in ResNet-50 sums are half as large as all outputs together
+_LAYERS_PER_ADD: Final = 2
 _HALF: Final = 2.0
 
 
@@ -45,9 +48,11 @@ def typical_network(facts: ForwardFacts, size: int | None = None) -> Network:
         _moving("norm", _NORM_MOVED * outputs, _HALF * outputs),
         _moving("activation", _ACTIVATION_MOVED * outputs, 0.0),
     )
-    return Network(name=facts.name, family=facts.family, size=size or facts.image_size or 1, layers=layers * LAYERS)
+    pair = (*layers * _LAYERS_PER_ADD, _moving("add", _ADD_MOVED * outputs, 0.0, back=1.0))
+    return Network(name=facts.name, family=facts.family, size=size or facts.image_size or 1,
+                   layers=pair * (LAYERS // _LAYERS_PER_ADD))  # fmt: skip
 
 
-def _moving(kind: str, moved: float, saved: float) -> Layer:
-    return Layer(name=kind, kind=kind, operator=Elementwise(name=kind, moved=moved, region=Region.REPLICATED,
-                                                            saved_bytes=saved))  # fmt: skip
+def _moving(kind: str, moved: float, saved: float, *, back: float = BACKWARD_MOVED) -> Layer:
+    operator = Elementwise(name=kind, moved=moved, region=Region.REPLICATED, saved_bytes=saved, backward_moved=back)
+    return Layer(name=kind, kind=kind, operator=operator)
