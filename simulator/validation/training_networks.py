@@ -32,12 +32,12 @@ from simulator.topology.fabric import Fabric
 from simulator.topology.tiers import Tier
 from simulator.validation.facts import number
 from simulator.validation.prediction import Label, Prediction
-from simulator.validation.unprinted import counted, version_of
+from simulator.validation.unprinted import counted, follows_vit_recipe, version_of
 from simulator.validation.used_servers import used_servers
 from simulator.workload.jobs.samples import SampleJob
 from simulator.workload.jobs.training import Precision
 from simulator.workload.models.library import find_model, layers_of
-from simulator.workload.models.networks.network import Network
+from simulator.workload.models.networks.network import Network, Option
 from simulator.workload.models.transformer import Transformer
 from simulator.workload.optimizers import Optimizer, optimizers
 
@@ -106,8 +106,10 @@ def _share_of(machine: Machine, part: float) -> Machine:
 
 
 @lru_cache(maxsize=512)
-def _network(name: str, size: int | None) -> Network:
+def _network(name: str, size: int | None, options: tuple[tuple[str, Option], ...]) -> Network:
     model = find_model(name)
+    if options and model.network is not None:
+        model = replace(model, network=replace(model.network, options=(*model.network.options, *options)))
     sized = model.forward is not None and model.forward.image_size is not None
     return layers_of(model, size if sized else None)
 
@@ -115,7 +117,8 @@ def _network(name: str, size: int | None) -> Network:
 def network_of(row: Mapping[str, str]) -> Network:
     """Return the layers of a row's model at its image size."""
     size = number(row, "image_size_px", 0.0)
-    return _network(counted(row).model, int(size) if size else None)
+    dropped = (("dropout", True),) if follows_vit_recipe(row) else ()
+    return _network(counted(row).model, int(size) if size else None, dropped)
 
 
 def _precision(row: Mapping[str, str], device: Device) -> Precision:
@@ -143,7 +146,8 @@ def _plan(row: Mapping[str, str], devices: int) -> Plan:
 
 def _optimizer(row: Mapping[str, str]) -> Optimizer:
     printed = row.get("optimizer", "").casefold()
-    return optimizers["adam" if any(name in printed for name in _ADAPTIVE) else "momentum"]
+    adaptive = follows_vit_recipe(row) or any(name in printed for name in _ADAPTIVE)
+    return optimizers["adam" if adaptive else "momentum"]
 
 
 def _framework(row: Mapping[str, str]) -> Framework:

@@ -28,6 +28,15 @@ _BESIDE: Final = {"electra-base": "electra-base-generator"}
 _ADAPTED: Final = "siasosp23/artifacts"
 
 
+#: scripts of vision transformers with the dropout of the paper's recipe and AdamW ("HIDDEN_DROPOUT_PROB=0.1")
+_VIT_RECIPE: Final = "projects/vit/"
+
+
+def follows_vit_recipe(row: Mapping[str, str]) -> bool:
+    """Return whether a vision transformer is trained as in its paper: with dropout, by Adam (arXiv 2010.11929)."""
+    return _VIT_RECIPE in row.get("source", "")
+
+
 def is_pretraining(row: Mapping[str, str]) -> bool:
     """Return whether a row of an encoder is not said to be fine-tuning."""
     return "fine-tuning" not in row.get("notes", "").casefold()

@@ -309,6 +309,15 @@ def test_groups_divide_work_and_weights_alike():
     assert grouped.layers[0].parameters * 64 == plain.layers[0].parameters
 
 
+def test_dropout_moves_data_and_masks_and_learns_and_multiplies_nothing():
+    shape = {"patch": 16, "width": 768, "depth": 12, "heads": 12}
+    plain, dropping = build("vit", 224, **shape), build("vit", 224, dropout=True, **shape)
+    assert (dropping.parameters, dropping.macs) == (plain.parameters, plain.macs)
+    moved = [sum(layer.operator.moved for layer in network.layers if isinstance(layer.operator, Elementwise))
+             for network in (plain, dropping)]  # fmt: skip
+    assert moved[1] - moved[0] == 2.5 * 12 * 197 * (768 + 3072 + 768)
+
+
 def test_a_branch_leaves_the_shape_as_it_was():
     canvas = Canvas(16, (32, 32))
     with canvas.branch():

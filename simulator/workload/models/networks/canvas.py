@@ -23,6 +23,7 @@ _SMOOTH = frozenset(
 _SOFTMAX_MOVED: Final = 12.0
 _BIAS_MOVED: Final = 3.0  # elements per score to add a bias, which widens it to fp32
 _MASK_MOVED: Final = 4.0  # the same to add a mask to widened scores
+_DROPOUT_MOVED: Final = 2.5  # elements per element: a read, a write, half of one for the mask
 _HEADS_MOVED: Final = 8.0  # elements per element of a head: queries, keys, values and their mix are copied apart
 _LAYER_NORM_MOVED: Final = 10.0  # the same for a norm over channels, in fp32: widened, read twice, written, narrowed
 _FAST_KERNELS: Final = ((3, 3), (5, 5))  # kernels that have fast algorithms
@@ -237,6 +238,10 @@ class Canvas:
     def scale(self) -> None:
         """Draw a product of the data with one number per channel or a mask of their own shape."""
         self._move("scale", "activation", 2.0 * self.elements, saved=_HALF * self.elements)
+
+    def dropout(self) -> None:
+        """Draw a dropout: data and a mask of a byte each, written forward and read backward."""
+        self._move("dropout", "other", _DROPOUT_MOVED * self.elements, saved=float(self.elements), backward_moved=1.0)
 
     def rescale(self, *, learned: bool = True) -> None:
         """Draw a product of the data with one number per channel, that belongs to the network."""

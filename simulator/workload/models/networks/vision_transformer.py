@@ -24,6 +24,7 @@ def encoder_block(
     qkv_bias: bool = True,
     shifted: bool = False,
     cosine: bool = False,
+    dropout: bool = False,
 ) -> None:
     """Draw a pre-normed attention and FFN over the positions of the canvas.
 
@@ -32,6 +33,7 @@ def encoder_block(
         extra: learned numbers of the bias that is added to the scores.
         shifted: whether windows lie across those of the block before: the data are rolled, and scores masked.
         cosine: whether queries and keys are scaled to length one and norms stand after the products (Swin V2).
+        dropout: whether the results of the three products of width or of ffn are dropped at random.
     """
     width = canvas.channels
     if not cosine:
@@ -42,31 +44,48 @@ def encoder_block(
     canvas.attention(heads, width, windows=windows, biased=extra, masked=shifted, cosine=cosine)
     canvas.channels = width
     canvas.linear(width, name="attention out")
+    if dropout:
+        canvas.dropout()
     if cosine:
         canvas.layer_norm()
     canvas.add()
     if not cosine:
         canvas.layer_norm()
     canvas.linear(ffn, act="gelu", name="ffn up")
+    if dropout:
+        canvas.dropout()
     canvas.linear(width, name="ffn down")
+    if dropout:
+        canvas.dropout()
     if cosine:
         canvas.layer_norm()
     canvas.add()
 
 
 @FAMILIES.register("vit")
-def vit(size: int, *, patch: int, width: int, depth: int, heads: int, ffn: int = 0, classes: int = 1000) -> Canvas:
+def vit(
+    size: int,
+    *,
+    patch: int,
+    width: int,
+    depth: int,
+    heads: int,
+    ffn: int = 0,
+    dropout: bool = False,
+    classes: int = 1000,
+) -> Canvas:
     """Draw a ViT (Dosovitskiy et al. 2020, arXiv:2010.11929) for images of ``size`` pixels along an edge.
 
     Args:
         ffn: hidden width of the feed-forward networks (0: four times the width).
+        dropout: train with the dropout of the paper's recipe.
     """
     canvas = Canvas(3, (size, size))
     patches(canvas, width, patch)
     canvas.extent = (canvas.positions + 1,)  # with the class token
     canvas.learned("positions and class token", width * (canvas.positions + 1))
     for _ in range(depth):
-        encoder_block(canvas, heads, ffn or 4 * width)
+        encoder_block(canvas, heads, ffn or 4 * width, dropout=dropout)
     canvas.layer_norm()
     canvas.extent = (1,)
     canvas.linear(classes, name="classifier")
