@@ -214,9 +214,10 @@ def layer_seconds(
 def turned_elements(table: LayerTable, machine: Machine, vector: float) -> Floats:
     """Return the elements that a sample moves per product to bring channels last for matrix units and back, shape (L,).
 
-    They are read and written once more. Vector units take channels first as they are.
+    They are read and written once more. Vector units take channels first as they are; of a device without known vector
+    units nothing is known.
     """
-    return np.where(table.convolves & (table.groups == 1) & (machine.peak > vector), 2.0 * table.data, 0.0)
+    return np.where(table.convolves & (table.groups == 1) & (0.0 < vector < machine.peak), 2.0 * table.data, 0.0)
 
 
 def product_times(

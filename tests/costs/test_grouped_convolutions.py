@@ -85,6 +85,7 @@ def test_channels_first_is_turned_around_plain_convolutions_on_matrix_units_only
         moved = turned_elements(table, machine(precision), _VECTOR)
         assert (moved[plain] == 2.0 * table.data[plain] * turns).all()
         assert not moved[~plain].any()
+    assert not turned_elements(table, machine(), 0.0).any()
 
 
 def test_a_dense_network_is_faster_with_channels_last_and_never_on_vector_units() -> None:
