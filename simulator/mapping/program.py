@@ -143,6 +143,7 @@ def _ranked(column: Ints) -> tuple[Ints, Ints]:
 
 def _lower_block(job: TrainingJob, local: PlanTable, block: Block) -> LocalBlock:
     parts = tuple(split(operator, local, job.seq_len) for operator in block.operators)
+    busiest = _busiest(job, local) if block.routed else np.ones(len(local))
     dense = expert = np.zeros(len(local))
     for part in parts:
         if isinstance(part, LocalProduct) and part.weight:
@@ -151,11 +152,29 @@ def _lower_block(job: TrainingJob, local: PlanTable, block: Block) -> LocalBlock
     return LocalBlock(
         name=block.name,
         count=block.count,
-        operators=parts,
+        operators=tuple(_on_busiest(part, busiest) for part in parts),
         parameters=dense,
         expert_parameters=expert,
         exchanges=_exchanges(job, local, block),
     )
+
+
+def _busiest(job: TrainingJob, local: PlanTable) -> Floats:
+    """Return what the busiest group of experts sees over the mean one; a step ends when it ends."""
+    experts = job.model.experts
+    if job.routing is None or experts is None:
+        return np.ones(len(local))
+    tokens = local.micro_batch * job.seq_len / local.cp * local.ep / local.tp
+    pairs = zip(local.ep.tolist(), tokens.tolist(), strict=True)
+    return np.array([job.routing.busiest(experts=experts.count, active=experts.active, groups=groups,
+                                         tokens=max(count, 1.0)) for groups, count in pairs])  # fmt: skip
+
+
+def _on_busiest(part: LocalOperator, busiest: Floats) -> LocalOperator:
+    """Return an operator as the busiest rank has it: more rows for its experts, more kept of them."""
+    if not isinstance(part, LocalProduct) or not part.grouped:
+        return part
+    return replace(part, m=part.m * busiest, saved=part.saved * busiest)
 
 
 def _exchanges(job: TrainingJob, local: PlanTable, block: Block) -> tuple[Exchange, ...]:
@@ -174,6 +193,7 @@ def _exchanges(job: TrainingJob, local: PlanTable, block: Block) -> tuple[Exchan
         found.append(Exchange(operation="all_gather", axis="tp", size=sliced, forward=times, backward=2 * times))
     if block.routed:
         visits = np.where(local.ep > 1, tokens / local.tp * block.routed * block.routed_width * item, 0.0)
+        visits = visits * _busiest(job, local)
         reached = local.ep * (1.0 - (1.0 - 1.0 / local.ep) ** block.routed)  # distinct ranks of a token's experts
         found.append(
             Exchange(

@@ -9,6 +9,7 @@ from simulator.foundation.units import HOUR
 from simulator.mapping.plan import Plan
 from simulator.workload.flop import TRAINING_PASSES, forward_flop, network_flop
 from simulator.workload.jobs.samples import Job, SampleJob
+from simulator.workload.models.routing import dropped
 
 #: metric -> what it means
 DEFINITIONS: Final[dict[str, str]] = {
@@ -21,6 +22,7 @@ DEFINITIONS: Final[dict[str, str]] = {
     "flop_per_s_per_device": "model FLOP over time and devices",
     "mfu": "model FLOP over (time x devices x dense peak of the precision)",
     "hfu": "the same with the recomputed FLOP",
+    "dropped_visits_fraction": "of tokens to experts, that find theirs full and pass it by",
     "bubble_fraction": "idle share of the step on the busiest stage, from filling, draining and uneven stages",
     "memory_bytes": "peak allocated on the fullest device",
     "memory_limit_bytes": "what tensors can take on a device: its memory less context and fragmentation",
@@ -93,6 +95,7 @@ def training_metrics(
         "flop_per_s_per_device": flop / step / resources.devices,
         "mfu": flop / step / resources.peak,
         "hfu": hardware / step / resources.peak,
+        **_dropped(job),
         **_spent(resources, step, steps),
     }
 
@@ -107,6 +110,14 @@ def _flop(job: Job, plan: Plan, attention_repeated: bool) -> tuple[float, float]
     flop = (TRAINING_PASSES - 1.0 + job.trained_share) * forward.total * job.global_batch
     again = {"none": 0.0, "selective": forward.attention * attention_repeated, "full": forward.total - forward.head}
     return flop, flop + again[plan.recompute] * job.global_batch
+
+
+def _dropped(job: Job) -> dict[str, float]:
+    """Return the share of visits that a capacity drops, where there is one."""
+    if isinstance(job, SampleJob) or job.routing is None or job.routing.capacity is None or job.model.experts is None:
+        return {}
+    count = job.model.experts.count
+    return {"dropped_visits_fraction": dropped(experts=count, skew=job.routing.skew, capacity=job.routing.capacity)}
 
 
 def _rates(job: Job, step: float, devices: int) -> dict[str, float]:

@@ -40,6 +40,7 @@ from simulator.workload.jobs.samples import Job, SampleJob
 from simulator.workload.jobs.training import Precision, TrainingJob
 from simulator.workload.models.files import ModelFile
 from simulator.workload.models.library import layers_of
+from simulator.workload.models.routing import Routing
 from simulator.workload.models.transformer import Transformer
 from simulator.workload.optimizers import Optimizer, optimizers
 from simulator.workload.transformer_blocks import total_layers
@@ -110,6 +111,17 @@ class LayoutFile(StrictModel):
     )
 
 
+class RoutingFile(StrictModel):
+    """How unevenly tokens visit experts."""
+
+    skew: Annotated[float, Field(ge=0, le=10, strict=False)] = Field(
+        default=0.0, description="popularity of an expert is its rank ** -skew: 0 balanced but for chance, 1 Zipf's law"
+    )
+    capacity: Annotated[float, Field(ge=1, le=1000, strict=False)] | None = Field(
+        default=None, description="room of an expert over its fair share, visits beyond it are dropped; left out: all"
+    )
+
+
 class TrainFile(StrictModel):
     """A training job as it stands in a scenario."""
 
@@ -153,6 +165,7 @@ class TrainFile(StrictModel):
     sync: SyncFile | None = Field(default=None, description="how replicas exchange; left out: an all-reduce each step")
     data: TrainDataFile | None = Field(default=None, description="what feeds it; left out: it never waits for data")
     checkpoint: TrainCheckpointFile | None = Field(default=None, description="left out: none is written")
+    routing: RoutingFile | None = Field(default=None, description="of experts; left out: as even as can be")
     compress: TrainCompressFile | None = Field(default=None, description="adapters, pruning, rounding, distillation")
     offload: OffloadFile | None = Field(default=None, description="left out: everything lies on the devices")
 
@@ -252,7 +265,16 @@ def _job(file: TrainFile, context: Context) -> Job:
     seq_len = _seq_len(file, shape, context)
     samples = _samples(file.batch.global_, seq_len, context)
     job = TrainingJob(model=shape, seq_len=seq_len, global_batch=samples, precision=precision, optimizer=optimizer)
-    return replace(job, optimizer=optimizer.on(*job.widest))
+    return replace(job, optimizer=optimizer.on(*job.widest), routing=_routing(file, shape, context))
+
+
+def _routing(file: TrainFile, model: Transformer, context: Context) -> Routing | None:
+    if file.routing is None:
+        return None
+    with context.at("routing"):
+        if model.experts is None:
+            raise InputError(f"{model.name} has no experts to which tokens could be routed; leave it out.")
+    return Routing(skew=file.routing.skew, capacity=file.routing.capacity)
 
 
 def _sample_job(file: TrainFile, model: ModelFile, optimizer: Optimizer, context: Context) -> SampleJob:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from simulator.foundation.errors import InputError
 from simulator.workload.models.parameters import count_parameters
+from simulator.workload.models.routing import Routing
 from simulator.workload.models.transformer import Transformer
 from simulator.workload.optimizers import Optimizer, optimizers
 from simulator.workload.thrift import WHOLE, Thrift
@@ -66,7 +67,7 @@ class TrainingJob:
     ``global_batch`` counts samples (sequences) of ``seq_len`` tokens. ``trained_share`` is the share of parameters
     that receive gradients (1 in full training; LoRA trains almost none but still back-propagates through all).
     ``teacher`` runs forward over each micro-batch for the student to imitate (distillation), on the same devices and
-    split in the same way.
+    split in the same way. ``routing`` says how unevenly tokens visit experts; None: as evenly as can be.
     """
 
     model: Transformer
@@ -78,6 +79,7 @@ class TrainingJob:
     steps: int = 1
     thrift: Thrift = WHOLE
     teacher: TrainingJob | None = None
+    routing: Routing | None = None
 
     @property
     def parameters(self) -> int:

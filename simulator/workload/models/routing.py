@@ -7,11 +7,28 @@ the mean is a factor on the time of the expert work.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.foundation.errors import InputError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routing:
+    """How unevenly a router sends tokens, and the room of experts over their fair share (None: for all that come).
+
+    ``skew`` is that of :func:`popularity`.
+    """
+
+    skew: float = 0.0
+    capacity: float | None = None
+
+    def busiest(self, *, experts: int, active: int, groups: int, tokens: float) -> float:
+        """Return the load of the busiest group over the mean one; full experts take no more than their room."""
+        found = imbalance(experts=experts, active=active, groups=groups, tokens=tokens, skew=self.skew)
+        return found if self.capacity is None else min(found, self.capacity)
 
 
 def popularity(experts: int, skew: float = 0.0) -> NDArray[np.float64]:
