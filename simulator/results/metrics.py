@@ -27,7 +27,7 @@ DEFINITIONS: Final[dict[str, str]] = {
     "memory_bytes": "peak allocated on the fullest device",
     "memory_limit_bytes": "what tensors can take on a device: its memory less context and fragmentation",
     "steps": "optimizer updates of the whole run",
-    "time_to_train_s": "steps x step time, without failures and checkpoints",
+    "time_to_train_s": "steps x step time (of each stage), without failures and checkpoints",
     "device_hours": "time to train x devices, in hours",
     "cost_usd": "rent of all nodes over the time to train",
     "usd_per_hour": "rent of all nodes",
@@ -78,13 +78,21 @@ class Resources:
 
 
 def training_metrics(
-    job: Job, plan: Plan, resources: Resources, *, step: float, steps: float | None, attention_repeated: bool
+    job: Job,
+    plan: Plan,
+    resources: Resources,
+    *,
+    step: float,
+    steps: float | None,
+    pace: float = 1.0,
+    attention_repeated: bool,
 ) -> dict[str, float]:
     """Return the figures that follow from a step time; those that cannot be known are left out.
 
     Args:
         step: seconds.
         steps: of the whole run; None if nobody asks for its end.
+        pace: mean over the run of a step's time over ``step``; 1 unless its stages differ.
         attention_repeated: whether selective recomputation repeats the attention core (unfused kernels).
     """
     flop, hardware = _flop(job, plan, attention_repeated)
@@ -96,7 +104,7 @@ def training_metrics(
         "mfu": flop / step / resources.peak,
         "hfu": hardware / step / resources.peak,
         **_dropped(job),
-        **_spent(resources, step, steps),
+        **_spent(resources, step, steps, pace),
     }
 
 
@@ -128,7 +136,7 @@ def _rates(job: Job, step: float, devices: int) -> dict[str, float]:
     return {"tokens_per_s": tokens, **samples, "tokens_per_s_per_device": tokens / devices}
 
 
-def _spent(resources: Resources, step: float, steps: float | None) -> dict[str, float]:
+def _spent(resources: Resources, step: float, steps: float | None, pace: float) -> dict[str, float]:
     """Return what the run takes of time, money and energy."""
     found: dict[str, float] = {}
     if resources.usd_per_s is not None:
@@ -137,7 +145,7 @@ def _spent(resources: Resources, step: float, steps: float | None) -> dict[str, 
         found |= {"power_w": resources.power_w, "energy_per_step_j": resources.power_w * step}
     if steps is None:
         return found
-    whole = steps * step
+    whole = steps * step * pace
     found |= {"steps": steps, "time_to_train_s": whole, "device_hours": whole * resources.devices / HOUR}
     if resources.usd_per_s is not None:
         found["cost_usd"] = whole * resources.usd_per_s

@@ -29,10 +29,11 @@ from simulator.scenario.train_run import (
     EvaluateFile,
     FaultsFile,
     RunAround,
+    Stage,
     StageFile,
     around_from,
     samples_of_run,
-    stages_from,
+    stage_from,
 )
 from simulator.scenario.train_sync import EVERY_STEP, Sync, SyncFile, sync_from
 from simulator.topology.scaleup import devices_per_node
@@ -216,17 +217,19 @@ class TrainWorkload:
     @property
     def steps(self) -> float | None:
         """Optimizer updates of the whole run; None if nobody asks for its end."""
+        if self.around.stages:
+            return sum(stage.steps for stage in self.around.stages)
         return None if self.samples is None else self.samples / self.job.global_batch
 
 
 def build(file: TrainFile, context: Context) -> TrainWorkload:
     """Resolve names and numbers of a training job; raises :class:`InputError` with its place."""
-    job = compressed(_job(file, context), file.compress, context.below("compress"))
+    job = _whole_job(file, context)
     seq_len = job.seq_len if isinstance(job, TrainingJob) else None
     micro = None if file.batch.micro == "auto" else file.batch.micro
     feed = None if file.data is None else input_from(file.data, context.below("data"))
     saved = None if file.checkpoint is None else checkpoint_from(file.checkpoint, feed, context.below("checkpoint"))
-    stages = stages_from(file.stages, seq_len, context)
+    stages = tuple(_stage(file, index, job, context) for index in range(len(file.stages)))
     samples = samples_of_run(
         context, tokens=file.tokens, samples=file.samples, epochs=file.epochs, stages=stages,
         data_samples=None if feed is None else feed.dataset.samples, global_batch=job.global_batch, seq_len=seq_len,
@@ -245,6 +248,22 @@ def build(file: TrainFile, context: Context) -> TrainWorkload:
         around=around_from(file.evaluate, file.faults, stages, file.startup),
         offload=_offload(file, job, context),
     )
+
+
+def _whole_job(file: TrainFile, context: Context) -> Job:
+    return compressed(_job(file, context), file.compress, context.below("compress"))
+
+
+def _stage(file: TrainFile, index: int, job: Job, context: Context) -> Stage:
+    """Return a stage with its own length of samples and batch; its keys stand in for those of the job."""
+    stage, place = file.stages[index], context.below("stages", index)
+    own = {name: value for name in ("sample_size", "seq_len") if (value := getattr(stage, name)) is not None}
+    with place.at(*list(own)[:1]):
+        if own:
+            job = _whole_job(
+                file.model_copy(update={**own, "batch": BatchFile(**{"global": job.global_batch})}), context
+            )
+    return stage_from(stage, job if stage.batch is None else replace(job, global_batch=stage.batch), place)
 
 
 def _job(file: TrainFile, context: Context) -> Job:

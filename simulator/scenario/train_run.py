@@ -11,6 +11,8 @@ from simulator.foundation.errors import InputError
 from simulator.foundation.schema import Count, Name, PositiveSeconds, Seconds, StrictModel
 from simulator.foundation.units import DAY
 from simulator.scenario.kinds import Context
+from simulator.workload.jobs.samples import Job
+from simulator.workload.jobs.training import TrainingJob
 
 Amount: Any = Annotated[float, Field(gt=0, le=1e17)]
 
@@ -38,6 +40,9 @@ class StageFile(StrictModel):
     name: Name
     tokens: Amount | None = None
     samples: Amount | None = Field(default=None, description="instead of tokens")
+    sample_size: Count | None = Field(default=None, description="of a network's sample here; left out: the job's")
+    seq_len: Count | None = Field(default=None, description="tokens of a sample here; left out: the job's")
+    batch: Count | None = Field(default=None, description="samples of a step here; left out: the job's")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +66,16 @@ class NodeFaults:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """A part of a run by its samples; its weights are saved at its end."""
+    """A part of a run by its samples; its weights are saved at its end. ``job`` is what is learned in it."""
 
     name: str
     samples: float
+    job: Job
+
+    @property
+    def steps(self) -> float:
+        """Optimizer updates of this part."""
+        return self.samples / self.job.global_batch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,20 +104,13 @@ def around_from(
     )
 
 
-def stages_from(files: list[StageFile], seq_len: int | None, context: Context) -> tuple[Stage, ...]:
-    """Return the stages of a run; raises :class:`InputError` for one that says its length in no way, or in two.
-
-    Args:
-        seq_len: tokens of a sample; None for samples that are not counted in tokens.
-    """
-    return tuple(_stage(one, seq_len, context.below("stages", index)) for index, one in enumerate(files))
-
-
-def _stage(file: StageFile, seq_len: int | None, context: Context) -> Stage:
+def stage_from(file: StageFile, job: Job, context: Context) -> Stage:
+    """Return a stage in which ``job`` is learned; raises :class:`InputError` unless its length is said once."""
+    seq_len = job.seq_len if isinstance(job, TrainingJob) else None
     with context.at():
         if (file.tokens is None) == (file.samples is None):
             raise InputError(f"stage {file.name!r} needs its length once: tokens, or samples.")
-    return Stage(name=file.name, samples=_samples(file.tokens, file.samples, seq_len, context))
+    return Stage(name=file.name, samples=_samples(file.tokens, file.samples, seq_len, context), job=job)
 
 
 def _samples(tokens: float | None, samples: float | None, seq_len: int | None, context: Context) -> float:

@@ -50,6 +50,7 @@ def training_result(
     feeding: Feeding | None = None,
     synchronization: Synchronization | None = None,
     run: WholeRun | None = None,
+    pace: float = 1.0,
     lanes: tuple[Lane, ...] = (),
 ) -> Result:
     """Return the result of one training step; data and checkpoints, if there are any, lengthen it by their parts."""
@@ -57,7 +58,7 @@ def training_result(
         parts = {**parts, **feeding.parts}
     step = sum(parts.values())
     metrics = training_metrics(
-        workload.job, plan, resources_of(scenario, setting), step=step, steps=workload.steps,
+        workload.job, plan, resources_of(scenario, setting), step=step, steps=workload.steps, pace=pace,
         attention_repeated=attention_kernel(setting.framework, workload.job.precision) == "unfused",
     )  # fmt: skip
     metrics |= {"bubble_fraction": parts["bubble"] / step, "memory_bytes": sum(memory.values()),

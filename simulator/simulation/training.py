@@ -23,6 +23,7 @@ from simulator.simulation.feeding import feeding_of
 from simulator.simulation.lanes import check_lanes, lanes_of
 from simulator.simulation.marks import marks_of
 from simulator.simulation.setting import Setting, setting_of
+from simulator.simulation.stages import mean_pace, stage_paces
 from simulator.simulation.synchronizing import exchanged
 from simulator.simulation.whole_run import decided_interval, whole_run
 
@@ -56,14 +57,16 @@ def simulate_training(scenario: Scenario, workload: TrainWorkload, plan: Plan | 
     parts = exchange.parts(parts)
     workload = decided_interval(workload, setting, sum(parts.values()))
     feeding = feeding_of(scenario, workload, setting, plan, alone=sum(parts.values()))
+    paces = stage_paces(workload, setting, plan)
     run = whole_run(
         workload, setting, parts=parts | (feeding.parts if feeding else {}), times=times[HEALTHY], feeding=feeding,
         usd_per_s=resources_of(scenario, setting).usd_per_s, streams=Streams(scenario.run.seed),
+        paces=paces,
     )  # fmt: skip
     return training_result(
         scenario, workload, setting, plan=plan, classes=classes, memory=memory, limit=limit, parts=parts,
         trace=trace, marks=marks, feeding=feeding, synchronization=exchange.told, run=run,
-        lanes=lanes_of(setting, plan, classes, times),
+        lanes=lanes_of(setting, plan, classes, times), pace=mean_pace(workload, paces),
     )  # fmt: skip
 
 

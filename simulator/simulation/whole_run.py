@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -60,12 +60,14 @@ def whole_run(
     feeding: Feeding | None,
     usd_per_s: float | None,
     streams: Streams,
+    paces: Sequence[float] = (),
 ) -> WholeRun | None:
     """Return the run around a step; None if nobody asks for its end.
 
     Args:
         parts: seconds of a step by where they go, data and checkpoints included.
         times: of the parts of a healthy step, for the share of its forward passes.
+        paces: of each stage, its step's time over that of the job; empty: all steps are alike.
 
     Raises:
         InputError: failures come so often between saved states that the run would not end.
@@ -73,7 +75,8 @@ def whole_run(
     if workload.steps is None:
         return None
     around, plain = workload.around, {name: seconds for name, seconds in parts.items() if name != "checkpoint"}
-    course = _course(workload, feeding, plain, times)
+    stages = tuple(zip(_stage_ends(workload), paces, strict=True)) if paces else ()
+    course = replace(_course(workload, feeding, plain, times), paces=stages)
     faults = None if around.faults is None else _faults(workload, setting, feeding)
     count = 1 if around.faults is None else around.faults.runs
     played = [play_run(course, faults, streams.child(f"run {number}")["failures"]) for number in range(count)]
@@ -119,7 +122,7 @@ def _forward_s(plain: Mapping[str, float], times: StepTimes) -> float:
 
 def _stage_ends(workload: TrainWorkload) -> list[int]:
     """Steps after which each stage ends."""
-    ends = np.cumsum([stage.samples for stage in workload.around.stages]) / workload.job.global_batch
+    ends = np.cumsum([stage.steps for stage in workload.around.stages])
     return [max(1, math.ceil(end - 1e-9)) for end in ends.tolist()]
 
 

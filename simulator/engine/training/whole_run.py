@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 from bisect import bisect_right
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -48,6 +48,7 @@ class Course:
         evaluate_every: steps between two evaluations; 0: none.
         evaluate_s: of one.
         startup_s: before the first step.
+        paces: (last step, its steps' time over ``step_s``) of each stage, in order; empty: all steps are alike.
     """
 
     saved_at: tuple[int, ...]
@@ -57,6 +58,7 @@ class Course:
     evaluate_every: int = 0
     evaluate_s: float = 0.0
     startup_s: float = 0.0
+    paces: tuple[tuple[int, float], ...] = ()
 
     def __post_init__(self) -> None:
         if not self.saved_at or self.saved_at[0] < 1 or list(self.saved_at) != sorted(set(self.saved_at)):
@@ -67,6 +69,14 @@ class Course:
         """Of the whole run."""
         return self.saved_at[-1]
 
+    def working_s(self, steps: Any) -> Any:
+        """Seconds of the first so many steps, for a number or an array of numbers."""
+        if not self.paces:
+            return steps * self.step_s
+        ends = [0, *(end for end, _ in self.paces)]
+        taken = np.cumsum([0.0, *(pace * count for (_, pace), count in zip(self.paces, np.diff(ends), strict=True))])
+        return np.interp(steps, ends, taken) * self.step_s
+
     def evaluations(self, steps: int) -> int:
         """How many stand between the start and the end of a step."""
         return steps // self.evaluate_every if self.evaluate_every else 0
@@ -75,7 +85,7 @@ class Course:
         """Seconds from the first step to each saved state, and 0 before all of them."""
         saved = np.array((0, *self.saved_at), dtype=float)
         evaluated = saved // self.evaluate_every * self.evaluate_s if self.evaluate_every else 0.0
-        found: list[float] = (saved * self.step_s + evaluated + np.arange(len(saved)) * self.save_s).tolist()
+        found: list[float] = (self.working_s(saved) + evaluated + np.arange(len(saved)) * self.save_s).tolist()
         return found
 
 
@@ -127,7 +137,7 @@ def play_run(course: Course, faults: Faults | None, rng: np.random.Generator) ->
         now, down, waited = now + faults.restart + ready, down + faults.restart, waited + ready
     ledger = {
         "startup": course.startup_s,
-        "steps": course.steps * course.step_s,
+        "steps": float(course.working_s(course.steps)),
         "checkpoint": len(course.saved_at) * course.save_s,
         "evaluation": course.evaluations(course.steps) * course.evaluate_s,
         "lost": lost,
