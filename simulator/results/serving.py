@@ -33,6 +33,9 @@ DEFINITIONS: Final[Mapping[str, str]] = {
     "itl": "gap between two tokens",
     "latency": "arrival to last token",
     "queueing": "arrival at a replica to first admission to a batch",
+    "prefix_hit_rate": "prompt tokens that were in a prefix cache, of all",
+    "device_hit_rate": "prompt tokens found in device memory, of all; by tier, and counted at every admission",
+    "cache_loading_fraction": "share of the replicas' time in which a step waited for prefixes of lower tiers",
     "usd_per_mtok": "rent of the replicas that were up, per million generated tokens",
     "joule_per_token": "energy of the replicas that were up, per generated token",
 }
@@ -47,6 +50,7 @@ class ServingResult:
         usd_per_replica_s, watts_per_replica: of the machines a replica stands on; None where not known.
         memory: bytes of one device by part.
         label: origin of the inference constants: ``calibrated``, ``measured`` or ``assumed``.
+        tiers: of the prefix cache below device memory, by name.
         band: errors on measured generation by this class of device; None where there is none.
     """
 
@@ -66,6 +70,7 @@ class ServingResult:
     memory: Mapping[str, float]
     label: str
     band: ErrorBand | None
+    tiers: tuple[str, ...] = ()
 
     def metrics(self) -> dict[str, float]:
         """Return the figures by name, units in the names; see :data:`DEFINITIONS`."""
@@ -101,6 +106,10 @@ class ServingResult:
             "preemptions": float(columns["preemptions"].sum()),
             "prefix_hit_rate": _share(all_.reused_tokens, all_.asked_tokens),
         }
+        for tier, name in enumerate(("device", *self.tiers) if self.tiers else ()):
+            found[f"{name}_hit_rate"] = _share(int(columns["found_tokens"][:, tier].sum()), all_.asked_tokens)
+        if self.tiers:
+            found["cache_loading_fraction"] = float(columns["loading_s"].sum()) / up if up else float("nan")
         if self.usd_per_replica_s is not None and tokens:
             found["cost_usd"] = up * self.usd_per_replica_s
             found["usd_per_mtok"] = found["cost_usd"] / tokens * MEGA

@@ -47,6 +47,19 @@ _Bandwidth: Any = quantity("bandwidth", above=True)
 _Rate: Any = quantity("rate", above=True)
 
 
+class CacheTierFile(StrictModel):
+    """Where prefixes go that leave device memory."""
+
+    name: Name
+    size: Bytes = Field(description="of one replica")
+    bandwidth: _Bandwidth | None = Field(default=None, description="back to the replica; left out: see storage")
+    storage: str | None = Field(
+        default=None,
+        description="of the catalogue: it reads as fast as that, the host link permitting; left out: host memory, as "
+        "fast as the host link of the replica's devices",
+    )
+
+
 class EngineFile(StrictModel):
     """The engine and what of its habits is changed."""
 
@@ -58,6 +71,9 @@ class EngineFile(StrictModel):
     order: Literal["decode-first", "prefill-first"] | None = None
     preemption: Literal["recompute", "swap", "never"] | None = None
     prefix_cache: bool = False
+    cache_tiers: Annotated[list[CacheTierFile], Field(max_length=2)] = Field(
+        default_factory=list, description="of the prefix cache below device memory, nearest first, of each replica"
+    )
     memory_fraction: Fraction | None = None
     cache_tokens: Count | None = Field(default=None, description="of one replica, as the engine prints it")
     swap_bandwidth: _Bandwidth | None = None
@@ -281,6 +297,12 @@ def build(file: ServeFile, context: Context) -> ServeWorkload | PredictWorkload:
     with context.at("platform", "router"):
         if file.platform.router not in ROUTERS:
             raise UnknownName("router", file.platform.router, ROUTERS)
+    with context.at("engine", "cache_tiers"):
+        names = [tier.name for tier in file.engine.cache_tiers]
+        if names and not file.engine.prefix_cache:
+            raise InputError("tiers keep prefixes; write prefix_cache: true beside them.")
+        if len(set(names)) != len(names) or "device" in names:
+            raise InputError(f"tiers {', '.join(names)}: each needs a name of its own, and 'device' is taken.")
     if file.scale is not None:
         with context.at("scale"):
             _ = options_of(file.scale.policy, file.scale.options)

@@ -29,7 +29,7 @@ from simulator.profiles.slices import check_partition, slice_of
 from simulator.results.parquet import write_table
 from simulator.results.serving import ServingResult, requests_frame
 from simulator.scenario import Scenario
-from simulator.scenario.serve import ServeWorkload
+from simulator.scenario.serve import CacheTierFile, ServeWorkload
 from simulator.simulation.serving_conditions import conditions_of, runs_of, touched
 from simulator.workload.request_stream import RequestStream, in_slices
 from simulator.workload.requests import Requests
@@ -164,6 +164,7 @@ def result_of(
         watts_per_replica=_per_replica(group_power(scenario), share, replicas),
         memory={"weights": prepared.memory.weights, "working": prepared.memory.working, "cache": prepared.memory.cache},
         label=prepared.replica.kernels.origin,
+        tiers=tuple(tier.name for tier in workload.engine.cache_tiers),
         band=error_band("serve", efficiency_of(prepared.replica.device).name),
     )
 
@@ -188,7 +189,9 @@ def _pools(
             mine = group.devices * slices if workload.partition else count
             roles = _roles(mine, workload.prefill if not pools else None)
             amiss = conditions_of(scenario, workload, index, mine, slices=slices)
-            engines = {one: _engine(workload, touched(replica, one), requests) for one in dict.fromkeys(amiss)}
+            engines = {
+                one: _engine(scenario, workload, touched(replica, one), requests) for one in dict.fromkeys(amiss)
+            }
             for role, begin, end in roles:
                 pools += [Replicas(engine=engines[one], count=n, role=role, weight=share)
                           for one, n in runs_of(amiss[begin:end])]  # fmt: skip
@@ -243,7 +246,7 @@ def _replica(scenario: Scenario, workload: ServeWorkload, device: Device, index:
     )
 
 
-def _engine(workload: ServeWorkload, replica: Replica, requests: Requests) -> EngineClass:
+def _engine(scenario: Scenario, workload: ServeWorkload, replica: Replica, requests: Requests) -> EngineClass:
     settings = workload.engine
     swap = replica.device.host_bandwidth if settings.swap_bandwidth is None else settings.swap_bandwidth
     outer = replica.tiers[-1] if replica.tiers else None
@@ -263,7 +266,26 @@ def _engine(workload: ServeWorkload, replica: Replica, requests: Requests) -> En
         link_bandwidth=None if outer is None else outer.port_bandwidth * workload.layout.devices,
         link_latency=outer.latency if outer is not None else 0.0,
         swap_bandwidth=swap,
+        lower_tiers=[(tier.size, _bandwidth_of(scenario, tier, replica)) for tier in settings.cache_tiers]
+        if requests.chains is not None
+        else (),
     )
+
+
+def _bandwidth_of(scenario: Scenario, tier: CacheTierFile, replica: Replica) -> float:
+    """Return the bytes per second from a tier to a replica's devices."""
+    if tier.bandwidth is not None:
+        return float(tier.bandwidth)
+    link: float | None = replica.device.host_bandwidth
+    if link is None:
+        raise InputError(f"how fast {replica.device.name} reads host memory is not known; give {tier.name}.bandwidth.")
+    link *= replica.layout.devices
+    if tier.storage is None:
+        return link
+    read: float | None = scenario.catalogue.storage[tier.storage].read_bandwidth
+    if read is None:
+        raise InputError(f"no source gives how fast {tier.storage} is read; give {tier.name}.bandwidth.")
+    return min(link, read)
 
 
 def _roles(count: int, prefill: int | None) -> list[tuple[str, int, int]]:

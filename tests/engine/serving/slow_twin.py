@@ -38,6 +38,8 @@ class Replica:
         self.joining: list[Request] = []
         self.references: dict[int, int] = {}
         self.released: OrderedDict[int, None] = OrderedDict()
+        self.lower: list[OrderedDict[int, None]] = [OrderedDict() for _ in settings.tiers]
+        self.found = [0, 0, 0]
         self.private: dict[Request, int] = {}
         self.busy_until = NEVER
         self.decoding = False
@@ -63,14 +65,34 @@ class Replica:
 
     def make_room(self, blocks):
         while self.released and self.free - len(self.released) * self.s.group < blocks:
-            self.released.popitem(last=False)
+            block, _ = self.released.popitem(last=False)
+            for tier, (room, _) in zip(self.lower, self.s.tiers, strict=True):
+                tier[block] = None
+                if len(tier) <= room:
+                    break
+                block, _ = tier.popitem(last=False)
+
+    def tier_of(self, block):
+        """0 in device memory, 1 and 2 below, None nowhere."""
+        if block in self.references or block in self.released:
+            return 0
+        return next((i for i, tier in enumerate(self.lower, 1) if block in tier), None)
 
     def take(self, q, context):
+        known = [block for block in q.chain if self.tier_of(block) is not None]
+        below = [block for block in known if self.tier_of(block) > 0]
+        for block in known:
+            for held in (self.released, *self.lower):
+                held.pop(block, None)
+            if block not in below:
+                self.references[block] = self.references.get(block, 0) + 1
+        self.make_room(len(below) * self.s.group)
+        for block in below:
+            self.references[block] = 1
         for block in q.chain:
-            if block not in self.references and block not in self.released:
+            if block not in known:
                 self.make_room(self.s.group)
-            self.released.pop(block, None)
-            self.references[block] = self.references.get(block, 0) + 1
+                self.references[block] = 1
         self.make_room(self.private_of(q, context))
         self.private[q] = self.private_of(q, context)
 
@@ -152,13 +174,17 @@ class Replica:
                     break
                 hits = 0
                 for block in q.chain:
-                    if block not in self.references and block not in self.released:
+                    if self.tier_of(block) is None:
                         break
                     hits += 1
                 done = min(hits * s.group * s.block_size, context - 1)
                 left = context - done
                 if not s.chunked and left > budget - tokens and joined:
                     break
+                for block in q.chain[:hits]:
+                    tier = self.tier_of(block)
+                    self.found[tier] += s.group * s.block_size
+                    swapping += s.tiers[tier - 1][1] if tier else 0
                 self.admit(q, t, context)
                 q.reused = done
                 taken = min(left, budget - tokens) if s.chunked else left
@@ -240,6 +266,7 @@ class Settings:
     paged: bool
     swap: int
     group: int
+    tiers: list[tuple[int, int]] = field(default_factory=list)  # blocks held, ticks to bring one back
     stamps: int = 0
 
     def dense(self, m):
@@ -257,8 +284,8 @@ class Settings:
         return self.stamps
 
 
-def serve(requests: list[Request], settings: Settings, replicas: int = 1) -> None:
-    """Serve by round robin; the requests carry the answers."""
+def serve(requests: list[Request], settings: Settings, replicas: int = 1) -> list[Replica]:
+    """Serve by round robin; the requests carry the answers, the replicas what they found in their caches."""
     fleet = [Replica(settings, r) for r in range(replicas)]
     turn, i = 0, 0
     while True:
@@ -266,7 +293,7 @@ def serve(requests: list[Request], settings: Settings, replicas: int = 1) -> Non
         step = min(min(r.busy_until, r.wake) for r in fleet)
         t = min(arrival, step)
         if t == NEVER:
-            return
+            return fleet
         if arrival == t:
             q, r = requests[i], fleet[turn % replicas]
             i, turn = i + 1, turn + 1

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from simulator.engine.serving.fleet import layout as at
 from simulator.engine.serving.fleet import single
-from simulator.engine.serving.fleet.engine_class import EngineClass, StepTimes
+from simulator.engine.serving.fleet.engine_class import EngineClass, LowerTier, StepTimes
 from simulator.engine.serving.fleet.run import FleetRun, Replicas, Rules
 from simulator.workload.requests import Chains, Requests
 from tests.engine.serving import slow_twin
@@ -88,6 +88,7 @@ def twin_settings(engine: EngineClass) -> slow_twin.Settings:
         paged=engine.preemption != "never",
         swap=int(row[at.SWAP]),
         group=int(row[at.GROUP]),
+        tiers=[(int(row[at.TIER_SLOTS + i]), int(row[at.TIER_TICKS + i])) for i in range(len(engine.lower_tiers))],
     )
 
 
@@ -116,7 +117,7 @@ def compare(requests: Requests, engine: EngineClass, *, replicas: int = 1, timeo
     run = FleetRun(requests, [Replicas(engine=engine, count=replicas)], Rules(timeout_s=timeout_s), compiled=False)
     run.finish()
     expected = twin_of(requests, engine, timeout_s)
-    slow_twin.serve(expected, twin_settings(engine), replicas)
+    fleet = slow_twin.serve(expected, twin_settings(engine), replicas)
     f = run.fleet
     for column, name in ((at.SCHEDULED, "scheduled"), (at.FIRST, "first"), (at.FINISH, "finish")):
         assert f.times[:, column].tolist() == [getattr(q, name) for q in expected], name
@@ -124,6 +125,7 @@ def compare(requests: Requests, engine: EngineClass, *, replicas: int = 1, timeo
     if f.facts.shape[1] > at.LEAN:
         assert f.facts[:, at.PREEMPTIONS].tolist() == [q.preemptions for q in expected]
         assert f.facts[:, at.REUSED].tolist() == [q.reused for q in expected]
+        assert f.replicas[:, at.FOUND : at.FOUND + at.TIERS].tolist() == [replica.found for replica in fleet]
     return run
 
 
@@ -135,6 +137,7 @@ def compare(requests: Requests, engine: EngineClass, *, replicas: int = 1, timeo
     mixed=st.booleans(),
     preemption=st.sampled_from(["recompute", "swap", "never"]),
     prefix=st.booleans(),
+    tiers=st.sampled_from([(), (64,), (48, 160), (10**6,)]),
     classes=st.sampled_from([1, 3]),
     timeout=st.sampled_from([None, 0.05, 1.0]),
     replicas=st.sampled_from([1, 3]),
@@ -147,6 +150,7 @@ def test_leaping_from_change_to_change_equals_stepping_through_every_iteration(
     mixed: bool,
     preemption: str,
     prefix: bool,
+    tiers: tuple[int, ...],
     classes: int,
     timeout: float | None,
     replicas: int,
@@ -159,6 +163,9 @@ def test_leaping_from_change_to_change_equals_stepping_through_every_iteration(
         preemption=preemption,
         swap_seconds_per_token=1e-5,
         prefix_block_tokens=16 if prefix else 0,
+        lower_tiers=tuple(LowerTier(tokens=size, seconds_per_token=1e-5 * (i + 1)) for i, size in enumerate(tiers))
+        if prefix
+        else (),
         blocks=blocks,
     )
     run = compare(requests, engine, replicas=replicas, timeout_s=timeout)
@@ -178,6 +185,13 @@ def test_prefixes_are_found_in_these_workloads() -> None:
     requests = make_requests(3, 80, 0.02, block=16, shared=True, classes=1)
     run = compare(requests, an_engine(prefix_block_tokens=16))
     assert run.fleet.facts[:, at.REUSED].sum() > 0
+
+
+def test_prefixes_are_found_in_every_tier_of_these_workloads() -> None:
+    requests = make_requests(3, 200, 0.02, block=16, shared=True, classes=1)
+    tiers = (LowerTier(tokens=64, seconds_per_token=1e-5), LowerTier(tokens=480, seconds_per_token=1e-4))
+    run = compare(requests, an_engine(prefix_block_tokens=16, blocks=64, lower_tiers=tiers))
+    assert (run.fleet.replicas[0, at.FOUND : at.FOUND + at.TIERS] > 0).all()
 
 
 @pytest.mark.slow

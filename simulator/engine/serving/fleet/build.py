@@ -123,8 +123,9 @@ def _replicas(pools: Sequence[Replicas], count: int) -> dict[str, Any]:
         rows[first : first + (pool.count if pool.open is None else pool.open), at.OPEN] = 1
         rows[mine, at.WEIGHT] = max(1, round(pool.weight * KILO))
         first += pool.count
-    for column in (at.JOINING, at.JOINING_LAST, at.PARTIAL, at.LRU_HEAD, at.LRU_TAIL):
+    for column in (at.JOINING, at.JOINING_LAST, at.PARTIAL):
         rows[:, column] = at.NOBODY
+    rows[:, at.LRU_HEAD : at.LRU_TAIL + at.TIERS] = at.NOBODY
     rows[:, at.QUEUE_HEAD : at.QUEUE_TAIL + at.MAX_CLASSES] = at.NOBODY
     names = np.arange(count)
     return {
@@ -189,13 +190,14 @@ def _prefixes(requests: Requests, pools: Sequence[Replicas], count: int) -> dict
                 f"prefix_block_tokens is {engine.prefix_block_tokens}, but the requests' prefixes come in blocks "
                 f"of {chains.block_tokens} tokens; set it to that."
             )
-    size = max((int(engine.row()[at.PREFIX_SLOTS]) for engine in caching), default=0)
+    held = (at.PREFIX_SLOTS, at.TIER_SLOTS, at.TIER_SLOTS + 1)
+    size = max((int(engine.row()[list(held)].sum()) for engine in caching), default=0)
     start = np.zeros(len(requests) + 1 if caching else 0, np.int64)
     blocks = np.zeros(0, np.int32)
     if caching and chains is not None:
         start, blocks = chains.start.astype(np.int64), chains.blocks.astype(np.int32)
     slots = np.full((count, size, at.SLOT_COLUMNS), at.NOBODY, np.int32)
-    slots[:, :-1, at.AFTER] = np.arange(1, size)
+    slots[:, :-1, at.AFTER], slots[:, :, at.TIER] = np.arange(1, size), 0
     return {
         "chain_start": start,
         "chain": blocks,

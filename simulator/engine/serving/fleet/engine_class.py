@@ -29,6 +29,9 @@ from simulator.engine.serving.fleet.layout import (
     PREFIX_SLOTS,
     PROMPT_CONTEXT,
     SWAP,
+    TIER_SLOTS,
+    TIER_TICKS,
+    TIERS,
     TOKEN_BUDGET,
     Ints,
 )
@@ -59,6 +62,14 @@ class StepTimes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LowerTier:
+    """Where a replica's prefixes go that leave device memory: so many tokens, so long to bring one back."""
+
+    tokens: int
+    seconds_per_token: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EngineClass:
     """One kind of replica: times, cache and scheduler settings under vLLM's names."""
 
@@ -72,6 +83,7 @@ class EngineClass:
     preemption: str = "recompute"  # "recompute", "swap", or "never": reserve the whole request at admission
     swap_seconds_per_token: float = 0.0
     prefix_block_tokens: int = 0  # tokens of one prefix block; 0: no prefix cache
+    lower_tiers: tuple[LowerTier, ...] = ()  # of the prefix cache, nearest first; two at the most
     link_seconds_per_token: float = 0.0  # to send a cache to another replica
     link_latency: float = 0.0
 
@@ -95,6 +107,11 @@ class EngineClass:
                 f"prefix_block_tokens={self.prefix_block_tokens} is not a multiple of block_size={self.block_size}."
             )
 
+        if self.lower_tiers and not self.prefix_block_tokens:
+            raise InputError("lower tiers keep prefixes; they need a prefix cache.")
+        if len(self.lower_tiers) >= TIERS:
+            raise InputError(f"{len(self.lower_tiers)} tiers below device memory; there may be {TIERS - 1}.")
+
     @property
     def cache_tokens(self) -> int:
         """Tokens the cache of one replica holds."""
@@ -114,6 +131,9 @@ class EngineClass:
         row[LINK_TICKS], row[LINK_LATENCY] = to_ticks(self.link_seconds_per_token), to_ticks(self.link_latency)
         row[GROUP] = self.prefix_block_tokens // self.block_size
         row[PREFIX_SLOTS] = self.blocks // row[GROUP] if row[GROUP] else 0
+        for i, tier in enumerate(self.lower_tiers):
+            row[TIER_SLOTS + i] = tier.tokens // self.prefix_block_tokens
+            row[TIER_TICKS + i] = to_ticks(tier.seconds_per_token * self.prefix_block_tokens)
         table = self.dense_ticks()
         row[DENSE_SLOPE] = _slope(table)
         row[DECODE_SLOPE] = _slope(self.decode_ticks())

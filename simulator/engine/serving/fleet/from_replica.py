@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -15,7 +16,7 @@ from simulator.costs.serving.iteration import (
     pair_seconds,
 )
 from simulator.costs.serving.speculative import draft_of, token_context_seconds, token_dense_seconds
-from simulator.engine.serving.fleet.engine_class import EngineClass, StepTimes
+from simulator.engine.serving.fleet.engine_class import EngineClass, LowerTier, StepTimes
 
 #: tokens per iteration at which the closed form is evaluated exactly; between them it is interpolated
 _EXACT_UP_TO: Final = 64
@@ -93,8 +94,11 @@ def engine_class_of(
     link_bandwidth: float | None = None,
     link_latency: float = 0.0,
     swap_bandwidth: float | None = None,
+    lower_tiers: Sequence[tuple[float, float]] = (),
 ) -> EngineClass:
     """Return the kernel's engine class of a replica; what is None is the engine's habit.
+
+    ``lower_tiers`` of the prefix cache are bytes of the replica and bytes per second from there, nearest first.
 
     Raises:
         Infeasible: the weights leave no room for a cache.
@@ -116,4 +120,7 @@ def engine_class_of(
         prefix_block_tokens=prefix_block_tokens,
         link_seconds_per_token=each / link_bandwidth if link_bandwidth else 0.0,
         link_latency=link_latency,
+        lower_tiers=tuple(
+            LowerTier(tokens=int(size / each), seconds_per_token=each / bandwidth) for size, bandwidth in lower_tiers
+        ),
     )

@@ -33,7 +33,7 @@ MODE: Final = 2
 RUNNING: Final = 3  # decoding requests
 CONTEXT: Final = 4  # their tokens in the KV cache
 USED: Final = 5  # KV blocks referenced
-CACHED: Final = 6  # prefix blocks kept though nobody references them
+LOADING: Final = 6  # ticks that the next step waits for prefixes from lower tiers
 ITERATION: Final = 7  # decode iterations done so far
 START: Final = 8  # when the present step began
 STEPS: Final = 9  # iterations of the present step
@@ -52,14 +52,19 @@ DECODED: Final = 21  # tokens of decode iterations
 PREFILLED: Final = 22  # prompt tokens computed
 PREEMPTED: Final = 23
 STALL: Final = 24  # ticks that the running batch has waited for prompts since its last iteration
-LRU_HEAD: Final = 25
-LRU_TAIL: Final = 26
+LOADED: Final = 25  # ticks spent so
+LOWERED: Final = 26  # prefix blocks that left device memory for a lower tier
 FREE_SLOT: Final = 27
 WEIGHT: Final = 28  # for the weighted router, in thousandths
 QUEUE_HEAD: Final = 29  # and the heads of the following priority classes
 QUEUE_TAIL: Final = 37
 MAX_CLASSES: Final = 8
-REPLICA_COLUMNS: Final = 45
+LRU_HEAD: Final = 45  # of the prefix blocks kept though nobody references them, in device memory; and in lower tiers
+LRU_TAIL: Final = 48
+CACHED: Final = 51  # how many those are
+FOUND: Final = 54  # prompt tokens found in device memory, and in lower tiers
+TIERS: Final = 3
+REPLICA_COLUMNS: Final = 57
 
 # columns of ``engines``
 MAX_SEQS: Final = 0
@@ -84,7 +89,9 @@ HOST_PROMPT: Final = 18  # what the host's time is longer in a step that holds p
 PROMPT_CONTEXT: Final = 19  # ticks per token of context in a step that holds prompt tokens
 DECODE_ROW: Final = 20  # row of ``dense`` for steps without prompt tokens
 DECODE_SLOPE: Final = 21  # ticks per token beyond that row
-ENGINE_COLUMNS: Final = 22
+TIER_SLOTS: Final = 22  # prefix blocks that the first lower tier holds, and the second
+TIER_TICKS: Final = 24  # ticks to bring one back from there
+ENGINE_COLUMNS: Final = 26
 
 # columns of ``world``
 NEXT: Final = 0  # next arrival
@@ -140,7 +147,8 @@ BLOCK: Final = 0
 REFERENCES: Final = 1
 BEFORE: Final = 2
 AFTER: Final = 3
-SLOT_COLUMNS: Final = 4
+TIER: Final = 4  # where it lies: 0 in device memory
+SLOT_COLUMNS: Final = 5
 
 # rows of ``agenda`` (a heap of replicas by the end of their step) and ``later`` (a heap of arrivals to come)
 TIME: Final = 0
@@ -188,6 +196,6 @@ class Fleet(NamedTuple):
     facts: Shorts
     chain_start: Ints  # prefix blocks of request k: chain[chain_start[k]:chain_start[k + 1]]
     chain: Shorts
-    slots: Shorts  # [replica, slot, 4]
+    slots: Shorts  # [replica, slot, 5]
     table: Shorts  # [replica, power of two] open addressing: slot or NOBODY
     gap_counts: Ints  # inter-token gaps by logarithmic bucket; length 0: not kept

@@ -18,7 +18,7 @@ from simulator.engine.serving.fleet.layout import (
     USED,
     Fleet,
 )
-from simulator.engine.serving.fleet.prefix import find, forget_oldest, pin, release
+from simulator.engine.serving.fleet.prefix import find, hold_known, lower_oldest, release, remember
 
 
 @jit
@@ -46,12 +46,12 @@ def fits(f: Fleet, e: int, r: int, k: int, context: int, reserved: int) -> bool:
 
 @jit_apart
 def make_room(f: Fleet, e: int, r: int, blocks: int) -> None:
-    """Forget released prefixes until so many blocks are free."""
+    """Let released prefixes leave device memory until so many blocks are free."""
     group = f.engines[e, GROUP]
     while f.engines[e, BLOCKS] - f.replicas[r, USED] - f.replicas[r, CACHED] * group < blocks:
         if f.replicas[r, CACHED] == 0:
             return
-        forget_oldest(f, r)
+        lower_oldest(f, e, r)
 
 
 @jit
@@ -61,10 +61,14 @@ def take_memory(f: Fleet, e: int, r: int, k: int, context: int) -> None:
         f.replicas[r, USED] += private_blocks(f, e, k, context)
         return
     group = f.engines[e, GROUP]
+    here, below = hold_known(f, r, k)
+    f.replicas[r, USED] += here * group
+    make_room(f, e, r, below * group)
+    f.replicas[r, USED] += below * group
     for i in range(f.chain_start[k], f.chain_start[k + 1]):
         if find(f, r, f.chain[i]) == NOBODY:
             make_room(f, e, r, group)
-        if pin(f, r, f.chain[i]):
+            remember(f, r, f.chain[i])
             f.replicas[r, USED] += group
     private = private_blocks(f, e, k, context)
     make_room(f, e, r, private)

@@ -34,6 +34,7 @@ from simulator.engine.serving.fleet.layout import (
     JOINING,
     JOINING_LAST,
     LEAN,
+    LOADING,
     MAX_SEQS,
     MIXED,
     MODE,
@@ -68,7 +69,7 @@ from simulator.engine.serving.fleet.layout import (
 )
 from simulator.engine.serving.fleet.life import generated_by, preempt_until_next_step_fits, settle
 from simulator.engine.serving.fleet.memory import fits, take_memory
-from simulator.engine.serving.fleet.prefix import matched
+from simulator.engine.serving.fleet.prefix import bring_ticks, matched
 from simulator.engine.serving.fleet.queues import front, take_front
 from simulator.engine.serving.stepping import span, steps_until
 
@@ -150,6 +151,13 @@ def cached_tokens(f: Fleet, e: int, r: int, k: int, context: int) -> int:
 
 
 @jit
+def bring_prefix(f: Fleet, e: int, r: int, k: int) -> None:
+    """Let the step wait for what of the request's prefix lies in lower tiers."""
+    if f.engines[e, PREFIX_SLOTS] > 0:
+        f.replicas[r, LOADING] += bring_ticks(f, e, r, k, matched(f, r, k))
+
+
+@jit
 def continue_partial(f: Fleet, r: int, budget: int) -> tuple[int, int]:
     """Spend the budget on the prompt that is partly computed; return its tokens and doubled pairs of this step."""
     row = f.replicas[r]
@@ -191,6 +199,7 @@ def start_prompt(f: Fleet, e: int, r: int, k: int, time: int, room: int, alone: 
     left = context - done
     if not chunked and left > room and not alone:
         return 0, 0
+    bring_prefix(f, e, r, k)
     admit(f, e, r, k, time, context)
     if f.facts.shape[1] > LEAN:
         f.facts[k, REUSED] = done
@@ -263,7 +272,8 @@ def plan(f: Fleet, r: int, time: int) -> None:
     tokens, pairs = 0, 0
     if not evicted:
         tokens, pairs, more = fill_step(f, e, r, time, budget)
-        swapping += more
+        swapping += more + row[LOADING]
+        row[LOADING] = 0
     if tokens == 0 and paged and not mixed:
         swapping += max(preempt_until_next_step_fits(f, e, r), 0)
     running = row[RUNNING]

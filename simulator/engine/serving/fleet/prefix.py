@@ -2,7 +2,11 @@
 
 A block that a running request uses is pinned (references above zero); a released one stays until its room is needed.
 Blocks are numbers (the same number means the same tokens and the same history), found by open addressing with linear
-probing; slots form one doubly linked list of released blocks and one free list.
+probing; slots form one doubly linked list of released blocks per tier and one free list.
+
+Below device memory there may be tiers (host memory, drives). A block whose room is needed goes down a tier, where the
+oldest makes room in turn; the last tier forgets. A block lies in one place; a request that begins with blocks of lower
+tiers waits until they are brought back. Moving down is taken to be hidden behind computing.
 """
 
 from __future__ import annotations
@@ -12,12 +16,21 @@ from simulator.engine.serving.fleet.layout import (
     AFTER,
     BEFORE,
     BLOCK,
+    BLOCK_SIZE,
     CACHED,
+    FOUND,
     FREE_SLOT,
+    GROUP,
+    LOADED,
+    LOWERED,
     LRU_HEAD,
     LRU_TAIL,
     NOBODY,
     REFERENCES,
+    TIER,
+    TIER_SLOTS,
+    TIER_TICKS,
+    TIERS,
     Fleet,
 )
 
@@ -53,24 +66,54 @@ def matched(f: Fleet, r: int, k: int) -> int:
 
 @jit
 def unlink(f: Fleet, r: int, slot: int) -> None:
-    """Take a released slot out of the list of released ones."""
-    before, after = f.slots[r, slot, BEFORE], f.slots[r, slot, AFTER]
+    """Take a released slot out of its tier's list of released ones."""
+    before, after, tier = f.slots[r, slot, BEFORE], f.slots[r, slot, AFTER], f.slots[r, slot, TIER]
     if before == NOBODY:
-        f.replicas[r, LRU_HEAD] = after
+        f.replicas[r, LRU_HEAD + tier] = after
     else:
         f.slots[r, before, AFTER] = after
     if after == NOBODY:
-        f.replicas[r, LRU_TAIL] = before
+        f.replicas[r, LRU_TAIL + tier] = before
     else:
         f.slots[r, after, BEFORE] = before
-    f.replicas[r, CACHED] -= 1
+    f.replicas[r, CACHED + tier] -= 1
+
+
+@jit
+def link_last(f: Fleet, r: int, slot: int, tier: int) -> None:
+    """Put a slot that nobody references last in the list of a tier."""
+    tail = f.replicas[r, LRU_TAIL + tier]
+    f.slots[r, slot, BEFORE], f.slots[r, slot, AFTER], f.slots[r, slot, TIER] = tail, NOBODY, tier
+    if tail == NOBODY:
+        f.replicas[r, LRU_HEAD + tier] = slot
+    else:
+        f.slots[r, tail, AFTER] = slot
+    f.replicas[r, LRU_TAIL + tier] = slot
+    f.replicas[r, CACHED + tier] += 1
 
 
 @jit_apart
-def forget_oldest(f: Fleet, r: int) -> None:
-    """Drop the block released longest ago, closing the gap it leaves in the table."""
+def lower_oldest(f: Fleet, e: int, r: int) -> None:
+    """Move the block released longest ago out of device memory: a tier down, where the oldest makes room in turn."""
     slot = int(f.replicas[r, LRU_HEAD])
     unlink(f, r, slot)
+    for tier in range(1, TIERS):
+        room = f.engines[e, TIER_SLOTS + tier - 1]
+        if room == 0:
+            break
+        if tier == 1:
+            f.replicas[r, LOWERED] += 1
+        link_last(f, r, slot, tier)
+        if f.replicas[r, CACHED + tier] <= room:
+            return
+        slot = int(f.replicas[r, LRU_HEAD + tier])
+        unlink(f, r, slot)
+    forget(f, r, slot)
+
+
+@jit_apart
+def forget(f: Fleet, r: int, slot: int) -> None:
+    """Drop a block that is in no list, closing the gap it leaves in the table."""
     size = f.table.shape[1]
     hole = place_of(f, f.slots[r, slot, BLOCK])
     while f.table[r, hole] != slot:
@@ -88,24 +131,37 @@ def forget_oldest(f: Fleet, r: int) -> None:
 
 
 @jit_apart
-def pin(f: Fleet, r: int, block: int) -> bool:
-    """Reference a block, remembering it if new; return whether nobody had it before (so that its room is now used)."""
-    slot = find(f, r, block)
-    if slot == NOBODY:
-        slot = int(f.replicas[r, FREE_SLOT])
-        f.replicas[r, FREE_SLOT] = f.slots[r, slot, AFTER]
-        f.slots[r, slot, BLOCK] = block
-        f.slots[r, slot, REFERENCES] = 1
-        at = place_of(f, block)
-        while f.table[r, at] != NOBODY:
-            at = (at + 1) % f.table.shape[1]
-        f.table[r, at] = slot
-        return True
-    f.slots[r, slot, REFERENCES] += 1
-    if f.slots[r, slot, REFERENCES] == 1:
-        unlink(f, r, slot)
-        return True
-    return False
+def hold_known(f: Fleet, r: int, k: int) -> tuple[int, int]:
+    """Reference the prefix blocks of request ``k`` that are remembered.
+
+    Returns how many nobody had referenced before: in device memory, and in lower tiers, which they leave.
+    """
+    here, below = 0, 0
+    for i in range(f.chain_start[k], f.chain_start[k + 1]):
+        slot = find(f, r, f.chain[i])
+        if slot == NOBODY:
+            continue
+        f.slots[r, slot, REFERENCES] += 1
+        if f.slots[r, slot, REFERENCES] == 1:
+            unlink(f, r, slot)
+            if f.slots[r, slot, TIER] > 0:
+                below += 1
+                f.slots[r, slot, TIER] = 0
+            else:
+                here += 1
+    return here, below
+
+
+@jit_apart
+def remember(f: Fleet, r: int, block: int) -> None:
+    """Begin to remember a block, with one reference."""
+    slot = int(f.replicas[r, FREE_SLOT])
+    f.replicas[r, FREE_SLOT] = f.slots[r, slot, AFTER]
+    f.slots[r, slot, BLOCK], f.slots[r, slot, REFERENCES], f.slots[r, slot, TIER] = block, 1, 0
+    at = place_of(f, block)
+    while f.table[r, at] != NOBODY:
+        at = (at + 1) % f.table.shape[1]
+    f.table[r, at] = slot
 
 
 @jit_apart
@@ -117,13 +173,21 @@ def release(f: Fleet, r: int, k: int) -> int:
         slot = find(f, r, f.chain[i])
         f.slots[r, slot, REFERENCES] -= 1
         if f.slots[r, slot, REFERENCES] == 0:
-            tail = f.replicas[r, LRU_TAIL]
-            f.slots[r, slot, BEFORE], f.slots[r, slot, AFTER] = tail, NOBODY
-            if tail == NOBODY:
-                f.replicas[r, LRU_HEAD] = slot
-            else:
-                f.slots[r, tail, AFTER] = slot
-            f.replicas[r, LRU_TAIL] = slot
-            f.replicas[r, CACHED] += 1
+            link_last(f, r, slot, 0)
             freed += 1
     return freed
+
+
+@jit_apart
+def bring_ticks(f: Fleet, e: int, r: int, k: int, blocks: int) -> int:
+    """Note in which tiers the first blocks of request ``k`` are found; return the ticks until all are in the device."""
+    ticks = 0
+    begin = f.chain_start[k]
+    tokens = f.engines[e, GROUP] * f.engines[e, BLOCK_SIZE]
+    for i in range(blocks):
+        tier = f.slots[r, find(f, r, f.chain[begin + i]), TIER]
+        f.replicas[r, FOUND + tier] += tokens
+        if tier > 0:
+            ticks += f.engines[e, TIER_TICKS + tier - 1]
+    f.replicas[r, LOADED] += ticks
+    return int(ticks)

@@ -133,9 +133,10 @@ class FleetRun:
         for k in self._waiting_or_computing(replica):
             lose(f, k, now)
         row[at.PARTIAL] = row[at.JOINING] = at.NOBODY
-        row[at.USED] = row[at.CACHED] = row[at.WAITING] = row[at.CONTEXT] = 0
+        row[at.USED] = row[at.WAITING] = row[at.CONTEXT] = 0
         row[at.QUEUE_HEAD : at.QUEUE_TAIL + at.MAX_CLASSES] = at.NOBODY
-        row[at.LRU_HEAD] = row[at.LRU_TAIL] = at.NOBODY
+        row[at.LRU_HEAD : at.LRU_TAIL + at.TIERS] = at.NOBODY
+        row[at.CACHED : at.CACHED + at.TIERS] = 0
         row[at.MODE] = at.DOWN
         self._empty_cache(replica)
         schedule(f, replica, at.NEVER)
@@ -162,7 +163,7 @@ class FleetRun:
     def _empty_cache(self, replica: int) -> None:
         size = self.fleet.slots.shape[1]
         self.fleet.slots[replica] = at.NOBODY
-        self.fleet.slots[replica, :-1, at.AFTER] = np.arange(1, size)
+        self.fleet.slots[replica, :-1, at.AFTER], self.fleet.slots[replica, :, at.TIER] = np.arange(1, size), 0
         self.fleet.replicas[replica, at.FREE_SLOT] = 0
         self.fleet.table[replica] = at.NOBODY
         self.fleet.residue[replica] = 0
