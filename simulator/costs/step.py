@@ -171,7 +171,7 @@ def _layer_times(
 def recomputed_share(framework: Framework, micro_batches: Ints) -> Floats:
     """Return the share of a step's micro-batches that are recomputed where a plan asks for it."""
     spared = 0.0 if framework.recomputes_last else 1.0
-    return np.where(micro_batches > 1, 1.0 - spared / micro_batches, 1.0)
+    return np.where(micro_batches > 1, 1.0 - spared / np.maximum(micro_batches, 1), 1.0)
 
 
 def beside(exchange: Floats, work: Floats) -> Floats:

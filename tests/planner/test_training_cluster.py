@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from simulator.foundation.units import DAY, HOUR
 from simulator.planner.recommendation import recommend
 from simulator.planner.training_cluster import front_of, recommend_cluster
 from simulator.scenario import Scenario, load_scenario
+from tests.planner.small_clusters import deadline, every_answer, random_run
 
 PRICES = {"aws-p4d.24xlarge": 21.9576, "aws-p4de.24xlarge": 27.4471, "aws-p5.48xlarge": 55.04}
 
@@ -54,6 +56,25 @@ def test_the_choice_is_that_of_brute_force(seed: int) -> None:
     in_time = {key: usd for key, (seconds, usd) in every.items() if seconds <= deadline}
     found = recommend_cluster(_asked(*changes, f"slo.finish={deadline * (1 + 1e-9) / DAY!r} d"), confirm=0)
     assert (found.chosen.machine.node.name, found.chosen.nodes) == min(in_time, key=lambda key: in_time[key])
+
+
+@pytest.mark.parametrize("first", range(0, 200, 25))
+def test_the_choice_is_that_of_brute_force_with_every_layout_played(first: int) -> None:
+    """200 random runs on two kinds and two numbers of machines: every layout that fits is played on every cluster."""
+    answered = 0
+    for number in range(first, first + 25):
+        asked = random_run(number)
+        by_cost = asked.plan.objective == "cost"
+        kept = [usd if by_cost else seconds for _, _, seconds, usd in every_answer(asked) if seconds <= deadline(asked)]
+        try:
+            with patch("simulator.simulation.answer.gains_of", return_value={}):  # they decide nothing, and take long
+                chosen = recommend_cluster(asked, confirm=1000).chosen
+        except Infeasible:
+            assert not kept, number
+            continue
+        answered += 1
+        assert (chosen.usd if by_cost else chosen.seconds) == pytest.approx(min(kept), rel=1e-9), number
+    assert answered >= 8, "many must have an answer, or nothing is shown"
 
 
 def test_no_cluster_of_the_front_is_beaten_and_every_other_is() -> None:
