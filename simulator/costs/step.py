@@ -20,7 +20,7 @@ from simulator.costs.passes import Network, Passes, Work, block_passes
 from simulator.mapping.plan import RECOMPUTE, SCHEDULES, SPLIT_BACKWARD
 from simulator.mapping.program import Program
 from simulator.profiles.framework import Framework
-from simulator.workload.models.parameters import weight_tensors
+from simulator.workload.models.parameters import count_parameters, weight_tensors
 from simulator.workload.optimizers import Optimizer, update_bytes_per_parameter
 
 Floats = NDArray[np.float64]
@@ -235,8 +235,15 @@ def _gradients(program: Program, backward: Floats, framework: Framework, network
     seconds = np.where(zero == 0, reduced[layout], np.where(zero == 3, 0.0, sharded))
     if not framework.overlaps_gradients:
         return seconds, np.zeros_like(seconds)
-    hidden = HIDEABLE * np.minimum(seconds, backward * times)
+    early = seconds * (1.0 - _last_share(program))[layout]
+    hidden = HIDEABLE * np.minimum(early, backward * times)
     return seconds - hidden, hidden
+
+
+def _last_share(program: Program) -> Floats:
+    """Return the share of a rank's gradients that are whole only when the backward pass ends: the embedding's."""
+    rows = count_parameters(program.job.model).embedding / program.layouts.tp
+    return np.minimum(1.0, rows / np.maximum(held_parameters(program)[0], 1.0))
 
 
 def buckets(size: Floats, framework: Framework) -> Floats:
