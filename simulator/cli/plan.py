@@ -69,8 +69,8 @@ def command(
 
     Training: parallelism, micro-batch and memory savers; with plan.choices.nodes or count also the cheapest or fastest
     cluster inside slo.finish and slo.cost. Service: machines, their number, layout, format and batch
-    limits at least cost (or energy, or carbon) inside its limits. Several services: which model on
-    which machines. Many jobs (kind: place): which stands where.
+    limits at least cost (or energy, or carbon) inside its limits. With `scale`: the bounds of its autoscaler.
+    Several services: which model on which machines. Many jobs (kind: place): which stands where.
     Demands that come and go (kind: capacity): regions, and what to own, reserve and rent.
 
     With --out: plan.json, plan.csv, golden.yaml (for --expect), report.html (the page of --html), and pictures: step
@@ -155,10 +155,20 @@ class _Told:
 
 
 def _told(found: Answer, question: Scenario) -> _Told:
-    from simulator.cli import plan_capacity, plan_cluster, plan_mix, plan_place, plan_pool, plan_serve, plan_train
+    from simulator.cli import (
+        plan_capacity,
+        plan_cluster,
+        plan_mix,
+        plan_place,
+        plan_pool,
+        plan_scaling,
+        plan_serve,
+        plan_train,
+    )
     from simulator.planner.capacity.capacity_plan import CapacityPlan
     from simulator.planner.placing.placement_plan import PlacementPlan
     from simulator.planner.recommendation import Recommendation
+    from simulator.planner.serving.scaling_plan import ScalingPlan
     from simulator.planner.serving.service_mix import FleetMix
     from simulator.planner.serving.service_plan import ServicePlan
     from simulator.planner.serving.service_pool import ServicePool
@@ -170,6 +180,8 @@ def _told(found: Answer, question: Scenario) -> _Told:
         told = _Told(decision=plan_serve.decision(found), table="plan.csv", draw=_nothing)
     elif isinstance(found, FleetMix):
         told = _Told(decision=plan_mix.decision(found), table=None, draw=_nothing)
+    elif isinstance(found, ScalingPlan):
+        told = _Told(decision=plan_scaling.decision(found), table="plan.csv", draw=_nothing)
     elif isinstance(found, ServicePool):
         told = _Told(decision=plan_pool.decision(found), table="plan.csv", draw=_nothing)
     elif isinstance(found, PlacementPlan):

@@ -13,6 +13,7 @@ from simulator.planner.placing.placement_plan import PlacementPlan, recommend_pl
 from simulator.planner.recommendation import Recommendation, recommend
 from simulator.planner.search import Watch
 from simulator.planner.serving.pricing import service_question
+from simulator.planner.serving.scaling_plan import ScalingPlan, recommend_scaling
 from simulator.planner.serving.service_mix import FleetMix, cheapest_fleet
 from simulator.planner.serving.service_plan import ServicePlan, recommend_service
 from simulator.planner.serving.service_pool import ServicePool, recommend_pool
@@ -24,7 +25,9 @@ from simulator.scenario.serve import ServeWorkload
 from simulator.simulation import chosen_workload
 
 #: an answer of any kind
-Answer = Recommendation | ClusterPlan | ServicePlan | FleetMix | PlacementPlan | CapacityPlan | ServicePool
+Answer = (
+    Recommendation | ClusterPlan | ServicePlan | FleetMix | PlacementPlan | CapacityPlan | ServicePool | ScalingPlan
+)
 
 
 def decide(
@@ -70,10 +73,19 @@ def decide(
         if asks_for_a_cluster(scenario):
             return recommend_cluster(scenario, objective=objective, confirm=confirm, top=top, workload=workload)
         return recommend(scenario, objective=objective, confirm=confirm, top=top, workload=workload, watch=watch)
+    return _service(scenario, entry, objective=objective, confirm=confirm, top=top)
+
+
+def _service(
+    scenario: Scenario, entry: ServeWorkload, *, objective: str | None, confirm: int | None, top: int | None
+) -> ServicePlan | FleetMix | ScalingPlan:
+    """Return the answer for one service: bounds of its autoscaler, machines of one kind, or a mix."""
     if confirm is not None:
         raise InputError("--confirm is for training plans; a service's runs are plan.simulations.")
+    if entry.scale is not None:
+        return recommend_scaling(scenario, entry, objective=objective)
     if not scenario.plan.mix:
-        return recommend_service(scenario, objective=objective, top=top, workload=workload)
+        return recommend_service(scenario, objective=objective, top=top, workload=entry.id)
     if (objective or scenario.plan.objective or "cost") != "cost":
         raise InputError("plan.mix looks for the least cost; leave the objective out.")
     return cheapest_fleet(service_question(scenario, entry, "cost"))

@@ -16,6 +16,7 @@ from simulator.planner.placing.placement_plan import PlacementPlan
 from simulator.planner.recommendation import Recommendation
 from simulator.planner.serving.cheapest import fresh_draw
 from simulator.planner.serving.mix import cheapest_mix
+from simulator.planner.serving.scaling_plan import ScalingPlan
 from simulator.planner.serving.service_mix import FleetMix
 from simulator.planner.serving.service_plan import ServicePlan, decision
 from simulator.planner.serving.service_pool import ServicePool
@@ -256,3 +257,27 @@ def _(found: ServicePool, wanted: Mapping[str, Any]) -> Fate:
     if other is None:
         return Fate(margin=None, why=f"{', '.join(kinds) or 'no machine'} cannot serve all services now")
     return Fate(margin=other.price / found.pool.price - 1.0)
+
+
+@held_of.register
+def _(found: ScalingPlan) -> Held:
+    return Held(
+        scenario=found.scenario.name,
+        objective=found.objective,
+        decision=found.decision,
+        margin=None,
+        binding=_head(found.binding),
+        metrics={"replica_hours": found.chosen.replica_hours, **found.chosen.result.metrics()},
+        told=("replica_hours", "attainment", "ttft_p95_ms"),
+    )
+
+
+@fate_of.register
+def _(found: ScalingPlan, wanted: Mapping[str, Any]) -> Fate:
+    """Look the expected bounds up among those that were played."""
+    for one in found.played:
+        if _agrees({"policy": found.decision["policy"], "minimum": one.minimum, "maximum": one.maximum}, wanted):
+            if one.keeps:
+                return Fate(margin=one.value / found.chosen.value - 1.0)
+            return Fate(margin=None, why=f"the expected bounds now keep the limits for {min(one.attainments):.2%} only")
+    return Fate(margin=None, why="the expected bounds were not played: they cost more, or there is no such policy")

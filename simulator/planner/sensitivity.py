@@ -30,6 +30,7 @@ from simulator.planner.search import search
 from simulator.planner.serving.cheapest import Trials
 from simulator.planner.serving.mix import cheapest_mix
 from simulator.planner.serving.pricing import service_question
+from simulator.planner.serving.scaling_plan import ScalingPlan
 from simulator.planner.serving.service_mix import FleetMix
 from simulator.planner.serving.service_plan import ServicePlan
 from simulator.planner.serving.service_pool import ServicePool
@@ -119,6 +120,17 @@ def _(found: CapacityPlan) -> list[Tried]:
 def _(found: ServicePool) -> list[Tried]:
     """The programme again with the rates of one service, or without one kind of machine."""
     return [*_pool_rates(found), *_pool_kinds(found)]
+
+
+@sensitivity.register
+def _(found: ScalingPlan) -> list[Tried]:
+    """The chosen bounds with the same requests arriving faster or slower."""
+    tried = []
+    for factor in TRAFFIC:
+        one = found.at_traffic(factor)
+        then = f"{min(one.attainments):.1%} of the requests keep the limits, {one.replica_hours:.3g} replica-hours"
+        tried.append(Tried(assumption="traffic", change=f"x {factor:g}", flips=not one.keeps, then=then))
+    return tried
 
 
 def _pool_rates(found: ServicePool) -> Iterator[Tried]:

@@ -35,6 +35,9 @@ class ChoicesFile(StrictModel):
     nodes: list[str] | None = Field(default=None, description="machines of the catalogue; left out: the cluster's")
     count: list[Count] | None = Field(default=None, description="how many of the machines")
     precision: list[str] | None = Field(default=None, description="number formats of a service's weights")
+    prefill: list[Annotated[int, Field(ge=0, le=1000)]] | None = Field(
+        default=None, description="replicas of each node of a service that compute prompts only; 0: all do both"
+    )
     max_num_seqs: list[Count] | None = None
     max_num_batched_tokens: list[Count] | None = None
 

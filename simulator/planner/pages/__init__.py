@@ -10,9 +10,11 @@ from simulator.planner.pages.layout import layout_report
 from simulator.planner.pages.mix import mix_report
 from simulator.planner.pages.placement import placement_report
 from simulator.planner.pages.pool import pool_report
+from simulator.planner.pages.scaling import scaling_report
 from simulator.planner.pages.service import service_report
 from simulator.planner.placing.placement_plan import PlacementPlan
 from simulator.planner.recommendation import Recommendation
+from simulator.planner.serving.scaling_plan import ScalingPlan
 from simulator.planner.serving.service_mix import FleetMix
 from simulator.planner.serving.service_plan import ServicePlan
 from simulator.planner.serving.service_pool import ServicePool
@@ -29,6 +31,8 @@ def html_of(found: Answer) -> str:
         return page(service_report(found))
     if isinstance(found, FleetMix):
         return page(mix_report(found))
+    if isinstance(found, ScalingPlan):
+        return page(scaling_report(found))
     if isinstance(found, ServicePool):
         return page(pool_report(found))
     if isinstance(found, PlacementPlan):

@@ -84,7 +84,7 @@ class Trials:
     def _play(self, priced: PricedDeployment, nodes: int) -> Trial:
         question = self.question
         scenario = priced.deployment.scenario(question.scenario, nodes)
-        workload = priced.deployment.workload(question.workload)
+        workload = priced.deployment.workload(question.workload, nodes)
         shares: list[float] = []
         first: ServingResult | None = None
         for seed, requests in zip(question.seeds, question.draws, strict=True):

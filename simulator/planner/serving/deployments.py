@@ -26,13 +26,17 @@ TOKENS: Final = (512, 2048, 8192)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """How every replica on a machine is set."""
+    """How every replica on a machine is set; ``prefill`` of each node compute prompts only and the others decode.
+
+    With 0 every replica does both.
+    """
 
     machine: Machine
     layout: Layout
     precision: str
     max_num_seqs: int
     max_num_batched_tokens: int
+    prefill: int = 0
 
     @property
     def replicas_per_node(self) -> int:
@@ -40,25 +44,26 @@ class Deployment:
         return self.machine.node.device_count // self.layout.devices
 
     @property
-    def family(self) -> tuple[str, Layout, str]:
+    def family(self) -> tuple[str, Layout, str, int]:
         """What makes two deployments differ by more than their batch limits."""
-        return self.machine.node.name, self.layout, self.precision
+        return self.machine.node.name, self.layout, self.precision, self.prefill
 
-    def workload(self, asked: ServeWorkload) -> ServeWorkload:
-        """Return the service as it would be deployed."""
+    def workload(self, asked: ServeWorkload, nodes: int = 1) -> ServeWorkload:
+        """Return the service as it would be deployed on so many nodes."""
         engine = asked.engine.model_copy(
             update={"max_num_seqs": self.max_num_seqs, "max_num_batched_tokens": self.max_num_batched_tokens}
         )
-        return replace(asked, layout=self.layout, precision=self.precision, engine=engine, count=None)
+        prefill = self.prefill * nodes or None
+        return replace(asked, layout=self.layout, precision=self.precision, engine=engine, count=None, prefill=prefill)
 
     def scenario(self, asked: Scenario, nodes: int) -> Scenario:
         """Return the scenario on so many of the machines.
 
         A replica stays within a node and hands nothing on, so the wiring is that of one node, whose adapters may be
-        unknown.
+        unknown. Where prompts are handed on, any replica may be meant, so that two nodes are wired.
         """
-        group = replace(self.machine.group, count=nodes)
-        cluster = build_cluster(nodes=[(group.node, group.device, 1)], fabric=Fabric(), links=asked.catalogue.links)
+        group, wired = replace(self.machine.group, count=nodes), 2 if self.prefill else 1
+        cluster = build_cluster(nodes=[(group.node, group.device, wired)], fabric=Fabric(), links=asked.catalogue.links)
         return replace(asked, groups=(group,), cluster=cluster)
 
 
@@ -66,7 +71,7 @@ def deployments_of(workload: ServeWorkload, machine: Machine, choices: Mapping[s
     """Yield every deployment on a machine; what is not chosen is tried over its usual values.
 
     TP takes powers of two that fit a node and divide heads and feed-forward width; PP, EP and the format stay the
-    scenario's unless chosen.
+    scenario's unless chosen, and every replica computes prompts and decodes.
 
     Raises:
         UnknownName: a number format that is not known.
@@ -79,12 +84,13 @@ def deployments_of(workload: ServeWorkload, machine: Machine, choices: Mapping[s
     widths = choices.get("tp") or [2**power for power in range(inside.bit_length())]
     sequences = choices.get("max_num_seqs") or sorted({*SEQUENCES, *_given(workload.engine.max_num_seqs)})
     tokens = choices.get("max_num_batched_tokens") or sorted({*TOKENS, *_given(workload.engine.max_num_batched_tokens)})
-    ways = product(widths, choices.get("pp", (asked.pp,)), choices.get("ep", (asked.ep,)), formats, sequences, tokens)
-    for tp, pp, ep, precision, seqs, budget in ways:
+    ways = product(widths, choices.get("pp", (asked.pp,)), choices.get("ep", (asked.ep,)), formats, sequences, tokens,
+                   choices.get("prefill", (0,)))  # fmt: skip
+    for tp, pp, ep, precision, seqs, budget, prefill in ways:
         layout = Layout(tp=tp, pp=pp, ep=ep, dp_attention=asked.dp_attention)
-        if layout.devices <= inside and _divides(workload, layout):
+        if layout.devices <= inside and _divides(workload, layout) and prefill < inside // layout.devices:
             yield Deployment(machine=machine, layout=layout, precision=precision, max_num_seqs=seqs,
-                             max_num_batched_tokens=budget)  # fmt: skip
+                             max_num_batched_tokens=budget, prefill=prefill)  # fmt: skip
 
 
 def _given(value: int | None) -> tuple[int, ...]:

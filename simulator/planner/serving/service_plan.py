@@ -91,6 +91,7 @@ def decision(trial: Trial) -> dict[str, Any]:
     one = trial.deployment
     return {
         "node": one.machine.node.name, "nodes": trial.nodes, "replicas": trial.nodes * one.replicas_per_node,
+        "prefill": trial.nodes * one.prefill,
         "tp": one.layout.tp, "pp": one.layout.pp, "ep": one.layout.ep, "precision": one.precision,
         "max_num_seqs": one.max_num_seqs, "max_num_batched_tokens": one.max_num_batched_tokens,
     }  # fmt: skip
@@ -205,9 +206,10 @@ def short(trial: Trial) -> str:
     """Return a deployment in a few words."""
     one = trial.deployment
     cuts = " ".join(f"{name}{value}" for name in ("tp", "pp", "ep") if (value := getattr(one.layout, name)) > 1)
+    apart = f", {trial.nodes * one.prefill} of them for prompts only" if one.prefill else ""
     return (
         f"{trial.nodes} x {one.machine.node.name}, {trial.nodes * one.replicas_per_node} replicas"
-        f"{f' of {cuts}' if cuts else ''}, {one.precision}, {one.max_num_seqs} sequences, "
+        f"{f' of {cuts}' if cuts else ''}{apart}, {one.precision}, {one.max_num_seqs} sequences, "
         f"{one.max_num_batched_tokens} tokens"
     )
 

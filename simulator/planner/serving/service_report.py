@@ -11,9 +11,9 @@ from simulator.planner.serving.service_plan import ServicePlan, decision, short
 
 #: columns of figures; ``value`` is the objective's
 COLUMNS = (
-    "rank", "node", "nodes", "replicas", "tp", "pp", "ep", "precision", "max_num_seqs", "max_num_batched_tokens",
-    "value", "unit", "margin", "attainment_worst_draw", "attainment_fresh_draw", "ttft_p95_ms", "tpot_p95_ms",
-    "usd_per_mtok",
+    "rank", "node", "nodes", "replicas", "prefill", "tp", "pp", "ep", "precision", "max_num_seqs",
+    "max_num_batched_tokens", "value", "unit", "margin", "attainment_worst_draw", "attainment_fresh_draw",
+    "ttft_p95_ms", "tpot_p95_ms", "usd_per_mtok",
 )  # fmt: skip
 
 #: columns for people

@@ -53,6 +53,27 @@ def test_the_plan_is_as_cheap_as_brute_force_in_200_services() -> None:
         assert _planned(asked) == _brute_force(asked), number
 
 
+def test_with_prompts_and_decoding_apart_the_plan_is_as_cheap_as_brute_force_too() -> None:
+    apart, answers = 0, []
+    group = "workloads[0].traffic.groups[0]"
+    for number in range(10):
+        draw = np.random.default_rng(number)
+        asked = scenario(
+            "plan.choices.nodes=[aws-g6.12xlarge]", "plan.choices.count=[1, 2]", "plan.choices.tp=[1]",
+            f"plan.choices.prefill=[{number % 2}, 2, 3]", "plan.choices.max_num_seqs=[64]", f"run.seed={number}",
+            f"{group}.rate={draw.uniform(0.5, 5):.3f} /s",
+            f"{group}.prompt={{mean: {draw.integers(200, 2000)}, cv: 0.5, maximum: 8192}}",
+            f"{group}.output={{mean: {draw.integers(8, 80)}, cv: 0.5, maximum: 300}}",
+            f"workloads[0].limits={{ttft: {draw.integers(300, 2500)} ms, tpot: {draw.integers(45, 90)} ms}}",
+        )  # fmt: skip
+        answers.append(_planned(asked))
+        assert answers[-1] == _brute_force(asked), number
+        if answers[-1] is not None:
+            apart += recommend_service(asked, top=0).chosen.deployment.prefill > 0
+    assert sum(answer is not None for answer in answers) >= 4
+    assert apart >= 2
+
+
 @pytest.fixture(scope="module")
 def found() -> ServicePlan:
     return recommend_service(scenario(), top=2)
