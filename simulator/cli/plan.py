@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -89,7 +90,9 @@ def command(
     question = load_scenario(scenario, overrides or [])
     _may_emit(emit, question, workload, out)
     try:
-        found = decide(question, objective=objective, confirm=confirm, top=top, workload=workload, watch=_bar)
+        with _meter(question, workload) as told_runs:
+            found = decide(question, objective=objective, confirm=confirm, top=top, workload=workload, watch=_bar,
+                           progress=told_runs)  # fmt: skip
     except Infeasible:
         if expected is None:
             raise
@@ -104,6 +107,16 @@ def command(
     show(told.decision, as_json=as_json, as_csv=as_csv)
     if expected is not None:
         _hold(expected, found, failing)
+
+
+def _meter(question: Scenario, workload: str | None) -> AbstractContextManager[Callable[[int, int], None]]:
+    """Return the bar of a search over deployments; of other questions one that shows nothing."""
+    from simulator.scenario.serve import ServeWorkload
+
+    asked = [one for one in question.workloads if workload in (None, one.id)]
+    if len(asked) == 1 and isinstance(asked[0], ServeWorkload):
+        return output.meter(label="simulating deployments")
+    return nullcontext(lambda done, most: None)
 
 
 def _page(found: Answer, html: Path | None, out: Path | None) -> None:

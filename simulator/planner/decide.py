@@ -7,6 +7,8 @@ services get their places on one pool of machines.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from simulator.foundation.errors import InputError
 from simulator.planner.capacity.capacity_plan import CapacityPlan, recommend_capacity
 from simulator.planner.placing.placement_plan import PlacementPlan, recommend_placement
@@ -38,6 +40,7 @@ def decide(
     top: int | None = None,
     workload: str | None = None,
     watch: Watch | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Answer:
     """Return the planner's answer to a scenario's question.
 
@@ -47,6 +50,7 @@ def decide(
         top: how many runner-ups are named; None for the scenario's number.
         workload: its id, where the scenario has several.
         watch: wraps the pieces of a search over layouts, for a progress bar.
+        progress: is told how many runs a search over deployments has spent, of how many at most.
 
     Raises:
         InputError: an unknown objective, or a question that cannot be asked.
@@ -73,11 +77,17 @@ def decide(
         if asks_for_a_cluster(scenario):
             return recommend_cluster(scenario, objective=objective, confirm=confirm, top=top, workload=workload)
         return recommend(scenario, objective=objective, confirm=confirm, top=top, workload=workload, watch=watch)
-    return _service(scenario, entry, objective=objective, confirm=confirm, top=top)
+    return _service(scenario, entry, objective=objective, confirm=confirm, top=top, progress=progress)
 
 
 def _service(
-    scenario: Scenario, entry: ServeWorkload, *, objective: str | None, confirm: int | None, top: int | None
+    scenario: Scenario,
+    entry: ServeWorkload,
+    *,
+    objective: str | None,
+    confirm: int | None,
+    top: int | None,
+    progress: Callable[[int, int], None] | None,
 ) -> ServicePlan | FleetMix | ScalingPlan:
     """Return the answer for one service: bounds of its autoscaler, machines of one kind, or a mix."""
     if confirm is not None:
@@ -85,7 +95,7 @@ def _service(
     if entry.scale is not None:
         return recommend_scaling(scenario, entry, objective=objective)
     if not scenario.plan.mix:
-        return recommend_service(scenario, objective=objective, top=top, workload=entry.id)
+        return recommend_service(scenario, objective=objective, top=top, workload=entry.id, progress=progress)
     if (objective or scenario.plan.objective or "cost") != "cost":
         raise InputError("plan.mix looks for the least cost; leave the objective out.")
     return cheapest_fleet(service_question(scenario, entry, "cost"))

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -62,10 +62,11 @@ def fresh_draw(attainments: Sequence[float]) -> float:
 
 @dataclass(slots=True)
 class Trials:
-    """Plays deployments, each at most once; counts the runs."""
+    """Plays deployments, each at most once; counts the runs, and tells ``progress`` of them and their most."""
 
     question: ServiceQuestion
     most_runs: int
+    progress: Callable[[int, int], None] | None = None
     runs: int = 0
     done: dict[tuple[Deployment, int], Trial] = field(default_factory=dict)
 
@@ -91,6 +92,8 @@ class Trials:
             ready = prepare(scenario, workload, requests=requests)
             served = serve(requests, ready.service, seed=seed)
             self.runs += 1
+            if self.progress is not None:
+                self.progress(self.runs, self.most_runs)
             shares.append(float(served.meets(workload.limits).mean()))
             first = first or result_of(scenario, workload, ready, served)
             if shares[-1] < workload.attainment:

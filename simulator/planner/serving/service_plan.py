@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -98,7 +98,12 @@ def decision(trial: Trial) -> dict[str, Any]:
 
 
 def recommend_service(
-    scenario: Scenario, *, objective: str | None = None, top: int | None = None, workload: str | None = None
+    scenario: Scenario,
+    *,
+    objective: str | None = None,
+    top: int | None = None,
+    workload: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> ServicePlan:
     """Return the cheapest deployment of a scenario's service that keeps its limits.
 
@@ -106,6 +111,7 @@ def recommend_service(
         objective: ``cost``, ``energy`` or ``carbon``; None for the scenario's (cost, if it names none).
         top: how many runner-ups are named; None for the scenario's number.
         workload: its id, where the scenario has several.
+        progress: is told of every run of the engine: how many there were, of how many at most.
 
     Raises:
         InputError: an objective that services have not, or a question that cannot be asked.
@@ -118,7 +124,7 @@ def recommend_service(
         raise InputError(f"plan.objective: a service is planned for {' or '.join(UNITS)}, found {name!r}.")
     question = service_question(scenario, entry, name)
     candidates, rejected = price_deployments(question)
-    trials = Trials(question=question, most_runs=scenario.plan.simulations)
+    trials = Trials(question=question, most_runs=scenario.plan.simulations, progress=progress)
     start = first_that_keeps(candidates, trials)
     if start is None:
         raise _infeasible(question, candidates, rejected, trials)

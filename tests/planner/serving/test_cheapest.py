@@ -74,6 +74,14 @@ def test_with_prompts_and_decoding_apart_the_plan_is_as_cheap_as_brute_force_too
     assert apart >= 2
 
 
+def test_a_search_tells_of_every_run_and_ends_when_they_are_spent() -> None:
+    told: list[tuple[int, int]] = []
+    found = recommend_service(scenario("plan.simulations=7"), top=0, progress=lambda *runs: told.append(runs))
+    assert [done for done, _ in told] == list(range(1, found.runs + 1))
+    assert {most for _, most in told} == {7}
+    assert found.runs <= 7 + 1  # the last deployment is played on all of its draws
+
+
 @pytest.fixture(scope="module")
 def found() -> ServicePlan:
     return recommend_service(scenario(), top=2)
