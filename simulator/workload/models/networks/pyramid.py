@@ -16,7 +16,8 @@ from simulator.workload.models.networks.resnet import BOTTLENECK_FROM, Shape, ba
 _WIDTH: Final = 256  # channels of every level of the pyramid
 _BOX: Final = 7  # positions along an edge of a pooled region, for boxes
 _MASK: Final = 14  # the same for masks
-#: small kernels that match the boxes of one image with the truth: overlaps, best ones, targets of classes and of edges
+#: small kernels that match the boxes of one image with the truth: overlaps, best ones, targets of classes and of edges;
+#: fitted, as the sum of these three is, to steps of SSD and Mask R-CNN on one device (DeepLearningExamples)
 _MATCHING: Final = 160
 #: the same to propose regions: on each of five levels best scores, decoding, clipping and suppression, then a sample
 _PROPOSING: Final = 5 * 20 + 20
