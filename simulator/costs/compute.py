@@ -196,37 +196,39 @@ def traffic_time(part: LocalTraffic, machine: Machine, *, backward: bool) -> Flo
     return moved * machine.precision.activation_bytes / machine.stream
 
 
-def forward_time(part: LocalProduct, machine: Machine) -> Floats:
-    """Return seconds of a product's forward pass."""
-    wide = is_wide(part)
+def forward_time(part: LocalProduct, machine: Machine, *, fused_experts: bool = False) -> Floats:
+    """Return seconds of a product's forward pass; fused grouped products run as one plain one does."""
+    wide, grouped = is_wide(part), part.grouped and not fused_experts
     pruned = part.weight and not wide
-    return product_time(part.m, part.k, part.n, part.batch, machine, wide=wide, grouped=part.grouped, pruned=pruned)
+    return product_time(part.m, part.k, part.n, part.batch, machine, wide=wide, grouped=grouped, pruned=pruned)
 
 
-def backward_times(part: LocalProduct, machine: Machine) -> tuple[Floats, Floats]:
+def backward_times(part: LocalProduct, machine: Machine, *, fused_experts: bool = False) -> tuple[Floats, Floats]:
     """Return seconds of the input's gradient and of the weight's gradient."""
-    wide = is_wide(part)
+    wide, grouped = is_wide(part), part.grouped and not fused_experts
     pruned = part.weight and not wide
-    inputs = product_time(part.m, part.n, part.k, part.batch, machine, wide=wide, grouped=part.grouped, pruned=pruned)
-    weights = product_time(part.k, part.m, part.n, part.batch, machine, wide=wide, grouped=part.grouped)
+    inputs = product_time(part.m, part.n, part.k, part.batch, machine, wide=wide, grouped=grouped, pruned=pruned)
+    weights = product_time(part.k, part.m, part.n, part.batch, machine, wide=wide, grouped=grouped)
     return inputs, weights
 
 
-def cast_times(part: LocalProduct, machine: Machine) -> tuple[Floats, Floats]:
+def cast_times(part: LocalProduct, machine: Machine, *, fused_experts: bool = False) -> tuple[Floats, Floats]:
     """Return seconds, forward and backward, of turning a product's operands from one format to another.
 
     To a narrow format the input (backward: the gradient of the output) is read once and written twice, along rows for
     one product and along columns for the other; products that are not narrower than stored activations cast nothing.
-    Packed weights are unpacked for each product. Rounding to another format and back reads and writes input and
-    weights; backward it reads the gradient and a mask, and writes what was not clipped.
+    Rows of experts are first copied apart, each expert's to a whole number of scaling blocks; fused experts get them
+    cast by the kernel before. Packed weights are unpacked for each product. Rounding to another format and back reads
+    and writes input and weights; backward it reads the gradient and a mask, and writes what was not clipped.
     """
     precision, none = machine.precision, np.zeros_like(part.m)
     if is_wide(part):
         return none, none
     rows, weights = part.m * part.batch, part.k * part.n * part.batch * float(part.weight)
     forward, backward = none, none
-    if precision.product_bytes < precision.activation_bytes:
-        per_element = precision.activation_bytes + 2.0 * precision.product_bytes
+    if precision.product_bytes < precision.activation_bytes and not (part.grouped and fused_experts):
+        padded = 2.0 * precision.activation_bytes if part.grouped else 0.0
+        per_element = padded + precision.activation_bytes + 2.0 * precision.product_bytes
         forward, backward = rows * part.k * per_element, rows * part.n * per_element
     if precision.packed:
         unpacked = weights * (precision.weight_bytes + precision.activation_bytes)

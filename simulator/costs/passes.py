@@ -146,12 +146,15 @@ def _operator_work(
     none = Work.none(len(program.local))
     match operator:
         case LocalProduct():
-            inputs, weights = backward_times(operator, machine)
+            fused = _fused_experts(program, framework)
+            inputs, weights = backward_times(operator, machine, fused_experts=fused)
             ahead, back = PRODUCT_KERNELS
-            cast, cast_back = cast_times(operator, machine)
+            cast, cast_back = cast_times(operator, machine, fused_experts=fused)
             trained = program.job.trained_share if operator.weight else 1.0  # frozen weights have no gradient
             return (
-                none.plus(products=forward_time(operator, machine), elementwise=cast, kernels=ahead),
+                none.plus(
+                    products=forward_time(operator, machine, fused_experts=fused), elementwise=cast, kernels=ahead
+                ),
                 none.plus(products=inputs + weights * trained, elementwise=cast_back, kernels=back),
                 weights * trained if operator.weight else 0.0,
             )
@@ -179,6 +182,12 @@ def _operator_work(
                 none.plus(elementwise=share * traffic_time(operator, machine, backward=True), kernels=back_kernels),
                 0.0,
             )
+
+
+def _fused_experts(program: Program, framework: Framework) -> bool:
+    """Return whether one kernel runs all local experts and casts on the way: there is none that adds biases."""
+    experts = program.job.model.experts
+    return framework.fuses_experts and experts is not None and not experts.bias
 
 
 def _exchange_work(exchange: Exchange, program: Program, framework: Framework, network: Network) -> tuple[Work, Work]:

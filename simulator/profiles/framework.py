@@ -65,6 +65,7 @@ class Framework:
     overlaps_gathers: bool  # sharded weights are gathered ahead of use
     overlaps_tensor: float  # share of TP traffic hidden under products
     dispatches_once: bool  # a token goes to a rank once, however many of its experts live there
+    fuses_experts: bool  # one kernel runs the products of all local experts, and casts what the next one reads
     boundary_exposed: float  # share of a stage-to-stage transfer during which both stages wait
     gathers_by_tensor: bool  # sharded weights are fetched and released tensor by tensor, not layer by layer
     states_like_weights: bool  # the optimizer works in the format of activations, without fp32 master weights
@@ -114,6 +115,7 @@ class FrameworkFile(StrictModel):
     overlaps_gathers: bool
     overlaps_tensor: Fraction
     dispatches_once: bool = False
+    fuses_experts: bool = False
     boundary_exposed: Fraction
     gathers_by_tensor: bool = False
     states_like_weights: bool = False
@@ -149,6 +151,7 @@ def frameworks() -> dict[str, Framework]:
             overlaps_gathers=file.overlaps_gathers,
             overlaps_tensor=file.overlaps_tensor,
             dispatches_once=file.dispatches_once,
+            fuses_experts=file.fuses_experts,
             boundary_exposed=file.boundary_exposed,
             gathers_by_tensor=file.gathers_by_tensor,
             states_like_weights=file.states_like_weights,

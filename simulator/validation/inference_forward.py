@@ -38,10 +38,9 @@ _SERVER_SHARE: Final = 0.85
 _PARTS: Final = {"3d-unet-kits19": 65, "dlrm-v1": 270, "dlrm-dcnv2": 270}
 
 
-def forward_value(row: Mapping[str, str], catalogue: Catalogue) -> float:
-    """Return the row's metric; raises :class:`InputError` where the row or the catalogue says too little."""
+def forward_value(row: Mapping[str, str], runner: Runner) -> float:
+    """Return the row's metric on what runs it; raises :class:`InputError` where the row says too little."""
     kind = row["kind_of_work"].split("-")[0]
-    runner = runner_of(row, catalogue)
     model = model_of(row)
     tokens = tokens_of(row, model)
     passes = _PARTS.get(row["model_id"], 1)

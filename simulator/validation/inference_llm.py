@@ -30,6 +30,7 @@ from simulator.profiles.catalogue import Catalogue
 from simulator.profiles.device import Device
 from simulator.topology.tiers import Tier
 from simulator.validation.facts import device_of, number
+from simulator.validation.inference_constants import AS_SHIPPED, InferenceConstants
 from simulator.workload.conversations import closed_loop
 from simulator.workload.models.library import load_model
 from simulator.workload.models.transformer import Transformer
@@ -202,10 +203,12 @@ def served_value(row: Mapping[str, str], served: Served) -> float:
 
 
 @lru_cache(maxsize=64)
-def run_of(key: tuple[tuple[str, str], ...], catalogue: Catalogue) -> Served:
+def run_of(
+    key: tuple[tuple[str, str], ...], catalogue: Catalogue, constants: InferenceConstants = AS_SHIPPED
+) -> Served:
     """Simulate the load of a row; rows that share a run share the simulation."""
     row = dict(key)
-    replica = replica_of(row, catalogue)
+    replica = constants.on_replica(replica_of(row, catalogue))
     copies = copies_of(row, replica.layout)
     requests = requests_of(row, copies)
     prompt, output = float(requests.prompt.mean()), float(requests.output.mean())

@@ -17,6 +17,7 @@ from simulator.costs.compute import Machine
 from simulator.costs.estimate import StepEstimate, estimate
 from simulator.costs.memory import account, usable_memory
 from simulator.costs.network import AnalyticNetwork
+from simulator.costs.passes import Network
 from simulator.costs.step import Floats, StepTimes, price
 from simulator.foundation.errors import InputError, UnknownName
 from simulator.foundation.units import GIBI, GIGA, TERA
@@ -24,14 +25,15 @@ from simulator.mapping.plan import Plan, PlanTable
 from simulator.mapping.program import Program, lower
 from simulator.profiles.catalogue import Catalogue
 from simulator.profiles.device import Device
-from simulator.profiles.efficiency import Efficiency, efficiency_of
-from simulator.profiles.framework import Dispatch, Framework, framework_named
+from simulator.profiles.efficiency import efficiency_of
+from simulator.profiles.framework import Framework, framework_named
 from simulator.profiles.node import Node
 from simulator.topology.build import build_cluster
 from simulator.topology.cluster import Cluster
 from simulator.topology.fabric import Fabric
 from simulator.validation.facts import number
 from simulator.validation.prediction import Label, Prediction
+from simulator.validation.training_constants import AS_SHIPPED, TrainingConstants
 from simulator.validation.training_networks import (
     SECONDS_PER_MINUTE,
     is_priced_by_layers,
@@ -80,25 +82,8 @@ class Run:
     nodes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingConstants:
-    """What is fitted to measured steps, by name: efficiency classes and ways of dispatching; others are as shipped."""
-
-    efficiencies: Mapping[str, Efficiency]
-    dispatches: Mapping[str, Dispatch]
-
-    def of(self, run: Run) -> tuple[Efficiency, Framework]:
-        """Return the class of the run's device and its framework, with these constants in place."""
-        shipped, framework = efficiency_of(run.device), run.framework
-        dispatch = self.dispatches.get(framework.dispatch.name, framework.dispatch)
-        return self.efficiencies.get(shipped.name, shipped), replace(framework, dispatch=dispatch)
-
-
-_AS_SHIPPED: Final = TrainingConstants(efficiencies={}, dispatches={})
-
-
 def predict_training_row(
-    row: Mapping[str, str], catalogue: Catalogue, constants: TrainingConstants = _AS_SHIPPED
+    row: Mapping[str, str], catalogue: Catalogue, constants: TrainingConstants = AS_SHIPPED
 ) -> Prediction:
     """Return the predicted value of one row; see :class:`Prediction`.
 
@@ -106,25 +91,33 @@ def predict_training_row(
         InputError: the row names something unknown or says too little; the message is the reason.
     """
     if is_priced_by_layers(row):
-        return predict_network_row(row, catalogue)
+        return predict_network_row(row, catalogue, constants)
     run = run_of(row, catalogue)
     program = program_of(run)
     memory = account(program, run.framework).total[0]
     fits = _fits(row, run)
     metric = row["metric"]
-    efficiency, framework = constants.of(run)
-    machine = Machine.of(run.device, run.job.precision, efficiency)
-    known = machine.efficiency.origin == "calibrated" and row.get("engine", "") not in _NOT_PRINTED
+    known = efficiency_of(run.device).origin == "calibrated" and row.get("engine", "") not in _NOT_PRINTED
     label: Label = "calibrated" if known else "assumed"
     if row.get("outcome") == "oom":
         return Prediction.missing("the run ended out of memory", fits=fits)
     if metric == "memory_gb":
         unit = GIBI if "GiB" in row.get("notes", "") else GIGA
         return Prediction(float(memory) / unit, label, "", fits)
-    times = price(program, machine, framework, AnalyticNetwork.of(run.cluster.tiers))
+    value = run_value(row, run, program, constants, AnalyticNetwork.of(run.cluster.tiers))
+    return Prediction(value, label, "", fits)
+
+
+def run_value(
+    row: Mapping[str, str], run: Run, program: Program, constants: TrainingConstants, network: Network
+) -> float:
+    """Return what the row's metric is under some constants."""
+    efficiency, framework = constants.of(run.device, run.framework)
+    machine = Machine.of(run.device, run.job.precision, efficiency)
+    times = price(program, machine, framework, network)
     step = estimate(times, program.table, nodes=float(run.nodes))
     seconds = float(measured_part(row, step, times)[0]) + _beside(row, run, machine, framework)
-    return Prediction(in_units(row, run, seconds), label, "", fits)
+    return in_units(row, run, seconds)
 
 
 def _beside(row: Mapping[str, str], run: Run, machine: Machine, framework: Framework) -> float:

@@ -1,184 +1,237 @@
-"""Refits the constants of training steps to measured rows, from neutral starting values.
+"""Refits the constants of training steps to measured rows, from what is known without any training run.
 
-Per class of device: one factor for each width of product and one for attention. Per way of dispatching: host time per
-kernel and traffic after fusion. They are found by coordinate descent on the mean, over publications, of clipped
-logarithmic errors, so that no publication drowns the others and no outlier steers. A class or a dispatch without rows
-keeps its neutral values: nothing of what the shipped constants learned from a left-out publication leaks in.
+Per class of device: one factor for each width of product and one for attention; a class begins with what inference
+kernels reach on it, which other publications measured. Per way of dispatching: host time per kernel and traffic after
+fusion. Where the rows of a class or of a way of dispatching hardly depend on one of these (large models never wait for
+their host), nothing is known of it, and the middle of what relatives showed stands in.
+
+Factors are found by coordinate descent. Constants that are not named here stay as shipped.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import dataclass, field, replace
+from itertools import product
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from simulator.costs.compute import Machine
-from simulator.costs.estimate import estimate
 from simulator.costs.network import AnalyticNetwork
-from simulator.costs.step import Floats, price
+from simulator.costs.passes import Network
+from simulator.costs.serving.traits import Kernels, kernels_of
 from simulator.foundation.errors import Infeasible, InputError
 from simulator.foundation.units import MICRO, MILLI
-from simulator.mapping.plan import PlanTable
-from simulator.mapping.program import Program, lower
+from simulator.mapping.placement import Group
+from simulator.mapping.program import Program
 from simulator.profiles.catalogue import Catalogue
 from simulator.profiles.efficiency import Efficiency, efficiency_of, product_of
-from simulator.profiles.framework import Dispatch
+from simulator.profiles.framework import Dispatch, frameworks
+from simulator.validation.descent import Descent
 from simulator.validation.facts import number
-from simulator.validation.training import Run, TrainingConstants, in_units, measured_part, run_of
+from simulator.validation.score import MEMORY
+from simulator.validation.training import Run, program_of, run_of, run_value
+from simulator.validation.training_constants import AS_SHIPPED, TrainingConstants
+from simulator.validation.training_networks import (
+    SampleRun,
+    is_priced_by_layers,
+    sample_run_of,
+    sample_run_value,
+)
+
+Floats = NDArray[np.float64]
 
 _PER_SOURCE: Final = 20  # rows of one publication that take part, evenly spread over it
-_WORST: Final = 0.7  # logarithmic errors count up to here
-_SWEEPS: Final = 2
-_TRIES: Final = (0.6, 0.8, 1.25, 1.6)  # factors tried; the second sweep takes their square roots
+_SWEEPS: Final = (1.0, 0.5, 0.25)  # how far each sweep goes, as an exponent of the factors tried
+_SHARES_END: Final = 1.2  # no share of a peak is fitted beyond this
+_ATTENTION: Final = ("attention", "attention_early")
+_TOTALS: Final = ("time_to_train_min", MEMORY)  # metrics that tell nothing of a step
 
 #: constants of a class or a dispatch that move together
-_EFFICIENCY: Final = (("product16",), ("product8",), ("product4",), ("product32",), ("attention", "attention_early"))
-_DISPATCH: Final = (("kernel_s",), ("traffic",))
-_SHARES_END: Final = 1.2  # no share of a peak is fitted beyond this
+_EFFICIENCY: Final = (("product16",), ("product8",), ("product4",), ("product32",), _ATTENTION)
+_LAUNCH: Final = ("kernel_s",)
+_DISPATCH: Final = (_LAUNCH, ("traffic",))
+#: where ways of dispatching begin: an eager launch, nothing fused
+_EAGER_LAUNCH: Final = 30 * MICRO
+_STEP: Final = 10 * MILLI
+#: first fused attention kernels over later ones (arXiv 2307.08691: 35 % of the peak against 60 %)
+_EARLY: Final = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class _Knob:
+    """Constants of one class or way of dispatching that move together."""
+
+    kind: str  # "class" or "dispatch"
+    name: str
+    names: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Remembered:
+    """A network whose prices are asked again and again: none of the fitted constants changes them."""
+
+    network: Network
+    known: dict[tuple[object, ...], Floats] = field(default_factory=dict)
+
+    def time(self, operation: str, size: Any, group: Group) -> Floats:
+        members = tuple(np.asarray(one).tobytes() for one in group.members)
+        key = (operation, np.asarray(size, dtype=float).tobytes(), members)
+        if key not in self.known:
+            self.known[key] = self.network.time(operation, size, group)
+        return self.known[key]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Batch:
-    """Rows of one publication that are alike in all but the plan: priced in one call."""
+class _Case:
+    """A measured row that takes part, read once and priced many times."""
 
     source: str
-    rows: tuple[Mapping[str, str], ...]
-    runs: tuple[Run, ...]
-    program: Program
-    network: AnalyticNetwork
+    row: Mapping[str, str]
+    run: Run | SampleRun
+    program: Program | None  # of a transformer
+    network: Network
+
+    @property
+    def device_class(self) -> Efficiency:
+        """The shipped class of its device."""
+        return efficiency_of(self.run.device)
+
+    @property
+    def dispatch(self) -> Dispatch:
+        """The shipped way of dispatching of its framework."""
+        return self.run.framework.dispatch
+
+    def error(self, constants: TrainingConstants) -> float:
+        """Return the logarithmic error under some constants."""
+        if isinstance(self.run, SampleRun):
+            value = sample_run_value(self.row, self.run, constants, self.network)
+        else:
+            assert self.program is not None
+            value = run_value(self.row, self.run, self.program, constants, self.network)
+        return float(np.log(value / number(self.row, "value")))
+
+    def shows(self, knob: _Knob) -> bool:
+        """Return whether the row may depend on some constants."""
+        if knob.kind == "dispatch":
+            return knob.name == self.dispatch.name
+        if knob.name != self.device_class.name:
+            return False
+        precision = self.run.precision if isinstance(self.run, SampleRun) else self.run.job.precision
+        narrow = precision.peak not in ("fp64", "fp32", "tf32")  # narrow formats keep some products in 16 bits
+        used = {product_of(precision.peak), *(("product16",) if narrow else ())}
+        return bool(used.union(() if isinstance(self.run, SampleRun) else _ATTENTION).intersection(knob.names))
 
 
 def refit(rows: Sequence[Mapping[str, str]], catalogue: Catalogue) -> TrainingConstants:
-    """Return constants fitted to the readable rows among ``rows``."""
-    batches = _batches(rows, catalogue)
-    constants = _neutral(batches)
-    losses = [_losses(batch, constants) for batch in batches]
-    for sweep in range(_SWEEPS):
-        for kind, name, names in _groups(constants):
-            touched = [n for n, batch in enumerate(batches) if _shows(batch, kind, name, names)]
-            if not touched:
-                continue
-            constants, losses = _improve(constants, kind, name, names, batches, touched, losses, sweep)
-    return constants
+    """Return constants fitted to the readable rows among ``rows``; a class or dispatch without rows is told by none."""
+    cases = _cases(rows, catalogue)
+    if not cases:
+        return AS_SHIPPED
+    start = _neutral(catalogue)
+    kin = {efficiency_of(device).name: kernels_of(device).name for device in catalogue.devices.values()}
+    knobs = [_Knob("class", name, names) for name in sorted(start.efficiencies) for names in _EFFICIENCY]
+    knobs += [_Knob("dispatch", name, names) for name in sorted(start.dispatches) for names in _DISPATCH]
+    fit = Descent(cases, knobs, start, _scaled)
+    for reach in _SWEEPS:
+        for knob in fit.knobs:
+            fit.improve(knob, reach)
+        _stand_in(fit, kin)
+    return fit.constants
 
 
-def _batches(rows: Sequence[Mapping[str, str]], catalogue: Catalogue) -> list[_Batch]:
+def _cases(rows: Sequence[Mapping[str, str]], catalogue: Catalogue) -> list[_Case]:
     by_source: dict[str, list[Mapping[str, str]]] = defaultdict(list)
     for row in rows:
-        if row["metric"] not in ("memory_gb", "time_to_train_min") and row.get("value"):
+        if row["metric"] not in _TOTALS and row.get("value"):
             by_source[row["source_group"]].append(row)
-    found: list[_Batch] = []
+    networks: dict[int, _Remembered] = {}
+    found: list[_Case] = []
     for source, mine in sorted(by_source.items()):
-        alike: dict[tuple[object, ...], list[tuple[Mapping[str, str], Run]]] = defaultdict(list)
         for row in mine[:: max(1, len(mine) // _PER_SOURCE)]:
             try:
-                run = run_of(row, catalogue)
+                found.append(_case(source, row, catalogue, networks))
             except (InputError, Infeasible):
                 continue
-            key = (run.job.model.name, run.job.seq_len, run.job.precision.name, id(run.cluster), run.framework.name,
-                   run.job.trained_share, run.nodes, row["model_id"])  # fmt: skip
-            alike[key].append((row, run))
-        found += [_batch(source, pairs) for pairs in alike.values()]
     return found
 
 
-def _batch(source: str, pairs: Sequence[tuple[Mapping[str, str], Run]]) -> _Batch:
-    rows, runs = zip(*pairs, strict=True)
-    table = PlanTable.of([run.plan for run in runs])
-    tiers = runs[0].cluster.tiers
-    return _Batch(source=source, rows=rows, runs=runs, program=lower(runs[0].job, table, tiers),
-                  network=AnalyticNetwork.of(tiers))  # fmt: skip
+def _case(source: str, row: Mapping[str, str], catalogue: Catalogue, networks: dict[int, _Remembered]) -> _Case:
+    run: Run | SampleRun
+    if is_priced_by_layers(row):
+        run, program = sample_run_of(row, catalogue), None
+        tiers = run.tiers
+    else:
+        run = run_of(row, catalogue)
+        program, tiers = program_of(run), run.cluster.tiers
+    network = networks.setdefault(id(tiers), _Remembered(AnalyticNetwork.of(tiers)))
+    return _Case(source=source, row=row, run=run, program=program, network=network)
 
 
-def _class(batch: _Batch) -> str:
-    return efficiency_of(batch.runs[0].device).name
+def _stand_in(fit: Descent[TrainingConstants, _Knob], kin: Mapping[str, str]) -> None:
+    """Let relatives speak where a class's or a dispatch's own rows show nothing of a constant.
+
+    Relatives of a class are those that share its inference kernels; of an eager way of dispatching, all other eager
+    ones: rows of large models, which never wait for their host, show nothing of how long a launch takes.
+    """
+    eager = [_Knob("dispatch", one.name, _LAUNCH) for one in fit.constants.dispatches.values() if _launches(one)]
+    groups = [eager]
+    for names, family in product(_EFFICIENCY, sorted(set(kin.values()))):
+        groups.append([_Knob("class", name, names) for name in fit.constants.efficiencies if kin[name] == family])
+    for group in groups:
+        shown = [fit.tells(knob) for knob in group]
+        told = [_value(fit.constants, knob) for knob, tells in zip(group, shown, strict=True) if tells]
+        for knob, tells in zip(group, shown, strict=True):
+            if told and not tells:
+                fit.scale(knob, float(np.median(told)) / _value(fit.constants, knob))
 
 
-def _dispatch(batch: _Batch) -> str:
-    return batch.runs[0].framework.dispatch.name
+def _launches(dispatch: Dispatch) -> bool:
+    """Return whether the host launches every kernel."""
+    return dispatch.kernel_s > 0 and dispatch.kernels == 1.0
 
 
-def _shows(batch: _Batch, kind: str, name: str, names: tuple[str, ...]) -> bool:
-    """Return whether rows of a batch depend on some constants at all."""
-    if kind == "dispatch":
-        return _dispatch(batch) == name
-    if _class(batch) != name:
-        return False
-    peak = batch.runs[0].job.precision.peak
-    narrow = peak not in ("fp64", "fp32", "tf32")  # narrow formats keep some products in 16 bits
-    used = {product_of(peak), *(("product16",) if narrow else ()), "attention", "attention_early"}
-    return bool(used.intersection(names))
+def _value(constants: TrainingConstants, knob: _Knob) -> float:
+    held: Efficiency | Dispatch = (
+        constants.efficiencies[knob.name] if knob.kind == "class" else constants.dispatches[knob.name]
+    )
+    return float(getattr(held, knob.names[0]))
 
 
-def _neutral(batches: Sequence[_Batch]) -> TrainingConstants:
+def _scaled(constants: TrainingConstants, knob: _Knob, factor: float) -> TrainingConstants:
+    if knob.kind == "class":
+        old = constants.efficiencies[knob.name]
+        new = replace(old, **{name: min(getattr(old, name) * factor, _SHARES_END) for name in knob.names})
+        return replace(constants, efficiencies={**constants.efficiencies, knob.name: new})
+    dispatch = constants.dispatches[knob.name]
+    changed = replace(dispatch, **{name: getattr(dispatch, name) * factor for name in knob.names})
+    return replace(constants, dispatches={**constants.dispatches, knob.name: changed})
+
+
+def _neutral(catalogue: Catalogue) -> TrainingConstants:
+    """Return the constants of all classes and ways of dispatching before any training run is seen."""
     efficiencies: dict[str, Efficiency] = {}
-    dispatches: dict[str, Dispatch] = {}
-    for batch in batches:
-        shipped = efficiency_of(batch.runs[0].device)
-        efficiencies[shipped.name] = replace(
-            shipped, product32=0.7, product16=0.7, product8=0.6, product4=0.4, attention=0.5, attention_early=0.3
-        )
-        dispatch = batch.runs[0].framework.dispatch
-        host = 30 * MICRO if dispatch.kernel_s > 0 else 0.0
-        dispatches[dispatch.name] = replace(dispatch, kernel_s=host, traffic=1.0, step_s=10 * MILLI)
+    for device in catalogue.devices.values():
+        shipped = efficiency_of(device)
+        if shipped.name not in efficiencies:
+            efficiencies[shipped.name] = _of_kernels(shipped, kernels_of(device))
+    dispatches = {
+        name: replace(one, kernel_s=_EAGER_LAUNCH if one.kernel_s > 0 else 0.0, traffic=1.0, step_s=_STEP)
+        for name, one in sorted({one.dispatch.name: one.dispatch for one in frameworks().values()}.items())
+    }
     return TrainingConstants(efficiencies=efficiencies, dispatches=dispatches)
 
 
-def _groups(constants: TrainingConstants) -> list[tuple[str, str, tuple[str, ...]]]:
-    return [
-        *(("class", name, names) for name in sorted(constants.efficiencies) for names in _EFFICIENCY),
-        *(("dispatch", name, names) for name in sorted(constants.dispatches) for names in _DISPATCH),
-    ]
-
-
-def _losses(batch: _Batch, constants: TrainingConstants) -> Floats:
-    """Return the clipped logarithmic error of each row of a batch."""
-    run = batch.runs[0]
-    efficiency, framework = constants.of(run)
-    machine = Machine.of(run.device, run.job.precision, efficiency)
-    times = price(batch.program, machine, framework, batch.network)
-    step = estimate(times, batch.program.table, nodes=float(run.nodes))
-    seconds = measured_part(batch.rows[0], step, times)
-    predicted = [in_units(row, one, float(t)) for row, one, t in zip(batch.rows, batch.runs, seconds, strict=True)]
-    measured = [number(row, "value") for row in batch.rows]
-    errors: Floats = np.minimum(np.abs(np.log(np.array(predicted) / np.array(measured))), _WORST)
-    return errors
-
-
-def _loss(batches: Sequence[_Batch], losses: Sequence[Floats]) -> float:
-    """Return the mean over publications of their rows' mean loss."""
-    by_source: dict[str, list[Floats]] = defaultdict(list)
-    for batch, loss in zip(batches, losses, strict=True):
-        by_source[batch.source].append(loss)
-    return float(np.mean([np.concatenate(parts).mean() for parts in by_source.values()])) if by_source else 0.0
-
-
-def _improve(
-    constants: TrainingConstants, kind: str, name: str, names: tuple[str, ...], batches: Sequence[_Batch],
-    touched: Sequence[int], losses: list[Floats], sweep: int,
-) -> tuple[TrainingConstants, list[Floats]]:  # fmt: skip
-    """Try factors on one group of constants; return the best, with the losses it gives."""
-    best, best_losses, least = constants, losses, _loss(batches, losses)
-    for tried in _TRIES:
-        candidate = _scaled(constants, kind, name, names, tried if sweep == 0 else tried**0.5)
-        renewed = list(losses)
-        for index in touched:
-            renewed[index] = _losses(batches[index], candidate)
-        if (loss := _loss(batches, renewed)) < least:
-            best, best_losses, least = candidate, renewed, loss
-    return best, best_losses
-
-
-def _scaled(
-    constants: TrainingConstants, kind: str, name: str, names: tuple[str, ...], factor: float
-) -> TrainingConstants:
-    if kind == "class":
-        old = constants.efficiencies[name]
-        new = replace(old, **{field: min(getattr(old, field) * factor, _SHARES_END) for field in names})
-        return replace(constants, efficiencies={**constants.efficiencies, name: new})
-    dispatch = constants.dispatches[name]
-    changed = replace(dispatch, **{field: getattr(dispatch, field) * factor for field in names})
-    return replace(constants, dispatches={**constants.dispatches, name: changed})
+def _of_kernels(shipped: Efficiency, kernels: Kernels) -> Efficiency:
+    """Return a class with the shares that inference kernels reach on it."""
+    return replace(
+        shipped,
+        product32=kernels.compute32,
+        product16=kernels.compute16,
+        product8=kernels.compute8,
+        product4=kernels.compute4,
+        attention=kernels.attention,
+        attention_early=_EARLY * kernels.attention,
+    )

@@ -8,7 +8,7 @@ pass.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import ceil
 from typing import Final
@@ -18,20 +18,23 @@ import numpy as np
 from simulator.costs.compute import Machine
 from simulator.costs.estimate import estimate
 from simulator.costs.network import AnalyticNetwork
+from simulator.costs.passes import Network as Fabric
 from simulator.costs.sample_step import price_samples
 from simulator.foundation.errors import InputError
 from simulator.mapping.placement import place_group
 from simulator.mapping.plan import Plan, PlanTable
-from simulator.mapping.samples import lower_samples
+from simulator.mapping.samples import SampleProgram, lower_samples
 from simulator.profiles.catalogue import Catalogue
 from simulator.profiles.device import Device
+from simulator.profiles.efficiency import efficiency_of
 from simulator.profiles.framework import Framework, framework_named, network_framework
 from simulator.profiles.node import Node
 from simulator.topology.build import build_cluster
-from simulator.topology.fabric import Fabric
+from simulator.topology.fabric import Fabric as Wiring
 from simulator.topology.tiers import Tier
 from simulator.validation.facts import number
 from simulator.validation.prediction import Label, Prediction
+from simulator.validation.training_constants import AS_SHIPPED, TrainingConstants
 from simulator.validation.unprinted import counted, follows_vit_recipe, version_of
 from simulator.validation.used_servers import used_servers
 from simulator.workload.jobs.samples import SampleJob
@@ -60,17 +63,43 @@ _LAST: Final = "NHWC"
 _FABRIC_LATENCY: Final = 2e-6  # seconds through two switches
 
 
-def predict_network_row(row: Mapping[str, str], catalogue: Catalogue) -> Prediction:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleRun:
+    """A measured run of a network as the simulator sees it."""
+
+    program: SampleProgram
+    plan: Plan
+    tiers: tuple[Tier, ...]
+    device: Device
+    part: float  # of a device that a counted one is
+    framework: Framework
+    nodes: int
+
+    @property
+    def precision(self) -> Precision:
+        """Formats of its products, activations and weights."""
+        return self.program.job.precision
+
+
+def predict_network_row(
+    row: Mapping[str, str], catalogue: Catalogue, constants: TrainingConstants = AS_SHIPPED
+) -> Prediction:
     """Return the predicted value of a row about a model that is no transformer.
 
     Raises:
         InputError: the row names something unknown or says too little; the message is the reason.
     """
+    run = sample_run_of(row, catalogue)
+    label: Label = "calibrated" if efficiency_of(run.device).origin == "calibrated" else "assumed"
+    return Prediction(sample_run_value(row, run, constants, AnalyticNetwork.of(run.tiers)), label, "", None)
+
+
+def sample_run_of(row: Mapping[str, str], catalogue: Catalogue) -> SampleRun:
+    """Read a row; raises :class:`InputError` where it cannot be read as a run of a network."""
     device = catalogue.devices[row["device_id"]]
     part = number(row, "devices_per_accel", 1.0) or 1.0  # a counted die of two is half a device
     counted = max(1, int(number(row, "n_accel")))
     precision = _precision(row, device)
-    machine = _share_of(Machine.of(device, precision), part)
     devices = max(1, ceil(counted * part))
     plan = _plan(row, counted)
     table = PlanTable.of([plan])
@@ -80,10 +109,17 @@ def predict_network_row(row: Mapping[str, str], catalogue: Catalogue) -> Predict
     program = lower_samples(job, table, tiers)
     if devices < plan.dp:  # ranks that share a device exchange on it
         program = replace(program, replicas=place_group(np.minimum(table.dp, devices), table.tp, tiers))
-    times = price_samples(program, machine, _framework(row), AnalyticNetwork.of(tiers))
-    seconds = float(estimate(times, table, nodes=float(nodes)).step[0])
-    label: Label = "calibrated" if machine.efficiency.origin == "calibrated" else "assumed"
-    return Prediction(_in_units(row, plan.global_batch, seconds), label, "", None)
+    return SampleRun(program=program, plan=plan, tiers=tiers, device=device, part=part, framework=_framework(row),
+                     nodes=nodes)  # fmt: skip
+
+
+def sample_run_value(row: Mapping[str, str], run: SampleRun, constants: TrainingConstants, fabric: Fabric) -> float:
+    """Return what the row's metric is under some constants."""
+    efficiency, framework = constants.of(run.device, run.framework)
+    machine = _share_of(Machine.of(run.device, run.precision, efficiency), run.part)
+    times = price_samples(run.program, machine, framework, fabric)
+    seconds = float(estimate(times, run.program.table, nodes=float(run.nodes)).step[0])
+    return _in_units(row, run.plan.global_batch, seconds)
 
 
 def is_submission(row: Mapping[str, str]) -> bool:
@@ -210,7 +246,7 @@ def _built(node: str, used: int, device: str, count: int, catalogue: Catalogue) 
     server = replace(catalogue.nodes[node], device_count=used)
     link = catalogue.links[_BETWEEN_HOSTS] if server.nic_bandwidth is None and count > 1 else None
     return tuple(build_cluster(nodes=[(server, catalogue.devices[device], count)], links=catalogue.links,
-                               fabric=Fabric(shape="fat-tree", link=link)).tiers)  # fmt: skip
+                               fabric=Wiring(shape="fat-tree", link=link)).tiers)  # fmt: skip
 
 
 def _in_units(row: Mapping[str, str], batch: int, seconds: float) -> float:

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.costs.compute import attention_time, fill, join, product_time, traffic_time
-from simulator.mapping.split import LocalAttention, LocalTraffic
+from simulator.costs.compute import (
+    attention_time,
+    backward_times,
+    cast_times,
+    fill,
+    forward_time,
+    join,
+    product_time,
+    traffic_time,
+)
+from simulator.mapping.split import LocalAttention, LocalProduct, LocalTraffic
+from simulator.workload.jobs.training import Precision
 from tests.costs.machines import machine
 
 ONE = np.ones(1)
@@ -94,3 +106,33 @@ def test_traffic_takes_bytes_over_bandwidth():
     part = LocalTraffic(name="norm", moved=1e9 * ONE, kernels=1, backward_moved=1.5, saved_bytes=ONE)
     assert traffic_time(part, machine(memory=0.5), backward=False)[0] == pytest.approx(1e9 * 2 / 0.5e12)
     assert traffic_time(part, machine(memory=0.5), backward=True)[0] == pytest.approx(1.5 * 1e9 * 2 / 0.5e12)
+
+
+def experts(grouped=True):
+    return LocalProduct(name="expert up", m=1024 * ONE, k=2048 * ONE, n=768 * ONE, batch=16 * ONE, weight=True,
+                        saved=2048 * ONE, grouped=grouped)  # fmt: skip
+
+
+def narrow():
+    return replace(machine(), precision=Precision.of("mxfp8"), efficiency=replace(machine().efficiency, grouped=0.5))
+
+
+def test_fused_experts_run_as_plain_products_and_others_at_their_share():
+    on = narrow()
+    for times in (
+        lambda part, **how: (forward_time(part, on, **how),),
+        lambda part, **how: backward_times(part, on, **how),
+    ):
+        plain, fused, apart = times(experts(grouped=False)), times(experts(), fused_experts=True), times(experts())
+        assert fused == plain
+        assert all(slow > 1.5 * fast for slow, fast in zip(apart, plain, strict=True))
+
+
+def test_rows_of_experts_are_copied_before_they_are_cast():
+    ahead, back = cast_times(experts(), narrow())
+    rows, k, n = 16 * 1024, 2048, 768
+    copied, cast = 2 + 2, 2 + 2 * 1  # bytes per element: read and written in 16 bits; read, and written twice in 8
+    assert ahead[0] == pytest.approx(rows * k * (copied + cast) / 1e12)
+    assert back[0] == pytest.approx(rows * n * (copied + cast) / 1e12)
+    assert cast_times(experts(grouped=False), narrow())[0][0] == pytest.approx(rows * k * cast / 1e12)
+    assert cast_times(experts(), narrow(), fused_experts=True)[0][0] == 0.0

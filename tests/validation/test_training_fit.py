@@ -6,9 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from simulator.costs.serving.traits import kernels_of
 from simulator.profiles.catalogue import load_catalogue
 from simulator.profiles.efficiency import efficiency_of
-from simulator.validation.training import TrainingConstants, predict_training_row
+from simulator.profiles.framework import framework_named
+from simulator.validation.training import predict_training_row
+from simulator.validation.training_constants import AS_SHIPPED, TrainingConstants
 from simulator.validation.training_fit import refit
 
 CATALOGUE = load_catalogue()
@@ -41,4 +44,47 @@ def test_a_refit_predicts_what_a_faster_or_slower_class_measured(hidden):
 
 
 def test_a_refit_without_rows_leaves_everything_as_shipped():
-    assert refit([], CATALOGUE) == TrainingConstants(efficiencies={}, dispatches={})
+    assert refit([], CATALOGUE) == AS_SHIPPED
+
+
+def test_a_class_without_rows_keeps_what_inference_kernels_reach():
+    tpu = CATALOGUE.devices["google-tpu-v5e"]
+    fitted = refit(measured(0.7), CATALOGUE).efficiencies[efficiency_of(tpu).name]
+    assert fitted.product16 == kernels_of(tpu).compute16
+
+
+def small(**cells: str) -> dict[str, str]:
+    """A step of small kernels: the host launches more slowly than the device works."""
+    return row(model_id="gpt3-350m", engine="pytorch", tp="1", n_accel="1", n_nodes="1", zero_stage="0",
+               seq_len_tokens="256", source_group="small", **cells)  # fmt: skip
+
+
+def test_eager_launches_that_rows_do_not_show_are_those_of_relatives():
+    dispatch = framework_named("pytorch").dispatch
+    slow = TrainingConstants(efficiencies={}, dispatches={dispatch.name: replace(dispatch, kernel_s=90e-6)})
+    rows = [small(micro_batch_samples=str(micro), global_batch_samples=str(micro)) for micro in (1, 2, 4)]
+    rows = [one | {"value": repr(predict_training_row(one, CATALOGUE, slow).value)} for one in rows]
+    unseen = framework_named("megatron-lm-2021").dispatch.name  # large models only: they never wait for their host
+    alone, both = (refit(some, CATALOGUE).dispatches[unseen].kernel_s for some in (measured(0.7), measured(0.7) + rows))
+    assert alone == pytest.approx(30e-6, rel=0.3)
+    assert both == pytest.approx(90e-6, rel=0.3)
+
+
+@pytest.mark.parametrize("hidden", [0.5, 0.9])
+def test_networks_take_part(hidden):
+    shipped = efficiency_of(CATALOGUE.devices[DEVICE])
+    constants = TrainingConstants(efficiencies={shipped.name: replace(shipped, product16=hidden)}, dispatches={})
+    base = {"model_id": "resnet-50", "precision": "fp16-amp", "image_size_px": "224", "engine": "pytorch", "tp": "",
+            "dp": "", "metric": "samples_per_s", "kind_of_work": "cnn-train", "zero_stage": ""}  # fmt: skip
+    rows = [row(**base, micro_batch_samples=str(n), global_batch_samples=str(8 * n)) for n in (64, 128, 256)]
+    rows = [one | {"value": repr(predict_training_row(one, CATALOGUE, constants).value)} for one in rows]
+    fitted = refit(rows, CATALOGUE)
+    for one in rows:
+        assert predict_training_row(one, CATALOGUE, fitted).value == pytest.approx(float(one["value"]), rel=0.12)
+
+
+def test_a_class_without_rows_follows_a_relative_of_the_same_kernels():
+    half_rate = next(d for d in CATALOGUE.devices.values() if efficiency_of(d).name == "nvidia-ampere-half-rate")
+    assert kernels_of(half_rate).name == kernels_of(CATALOGUE.devices[DEVICE]).name
+    fitted = refit(measured(0.45), CATALOGUE).efficiencies
+    assert fitted["nvidia-ampere-half-rate"].product16 == pytest.approx(fitted["nvidia-ampere"].product16)
