@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,6 +12,8 @@ from simulator.cli import options, output
 if TYPE_CHECKING:
     from simulator.mapping.plan import Plan
     from simulator.profiles.device import Device
+    from simulator.profiles.framework import Framework
+    from simulator.workload.jobs.samples import Job
 
 
 def command(
@@ -26,9 +29,20 @@ def command(
     zero: Annotated[int, typer.Option("--zero", min=0, max=3, help="What DP shards: ZeRO stage.")] = 0,
     recompute: Annotated[str, typer.Option("--recompute", help="none, selective or full.")] = "none",
     sequence_parallel: Annotated[bool, typer.Option("--sequence-parallel", help="Share norms over TP.")] = False,
-    precision: Annotated[str, typer.Option("--precision", help="Of the products.")] = "bf16",
+    sample_size: Annotated[
+        int | None, typer.Option("--sample-size", min=1, help="Of a network's sample: pixels along an edge, frames.")
+    ] = None,
+    lora: Annotated[int | None, typer.Option("--lora", min=1, help="Rank of adapters beside frozen weights.")] = None,
+    sparsity: Annotated[str, typer.Option("--sparsity", help="dense, 2:4 or unstructured.")] = "dense",
+    quantize: Annotated[bool, typer.Option("--quantize", help="Train with rounding to another format.")] = False,
+    teacher: Annotated[str | None, typer.Option("--teacher", help="A model to learn from, beside it.")] = None,
+    precision: Annotated[
+        str | None, typer.Option("--precision", help="Of the products; else bf16, of networks bf16-amp.")
+    ] = None,
     optimizer: Annotated[str, typer.Option("--optimizer", help="Update rule.")] = "adam",
-    framework: Annotated[str, typer.Option("--framework", help="Training software.")] = "megatron-lm",
+    framework: Annotated[
+        str | None, typer.Option("--framework", help="Training software; else megatron-lm, of networks convolutional.")
+    ] = None,
     as_json: options.Json = False,
     as_csv: options.Csv = False,
 ) -> None:
@@ -44,9 +58,11 @@ def command(
     device, count = _devices(on)
     plan = _plan(count, tp=tp, cp=cp, pp=pp, ep=ep, zero=zero, micro_batch=micro_batch, micro_batches=micro_batches,
                  recompute=recompute, sequence_parallel=sequence_parallel)  # fmt: skip
-    job = _job(model, seq_len, plan.global_batch, precision, optimizer)
+    wish = _Wish(seq_len=seq_len, sample_size=sample_size, batch=plan.global_batch, precision=precision,
+                 optimizer=optimizer, lora=lora, sparsity=sparsity, quantize=quantize)  # fmt: skip
+    job = _job(model, wish, teacher)
     alike = (Tier(name="devices", span=count, bandwidth=1.0, port_bandwidth=1.0, latency=0.0),)  # memory sends nothing
-    parts = fitting_memory(job, plan, device, _framework(framework), alike)
+    parts = fitting_memory(job, plan, device, _framework(framework, job), alike)
     _show(model, device, count, plan, parts, as_json=as_json, as_csv=as_csv)
 
 
@@ -77,24 +93,68 @@ def _plan(count: int, **keys: Any) -> Plan:
     return Plan(dp=count // others, **keys)
 
 
-def _job(model: str, seq_len: int | None, batch: int, precision: str, optimizer: str) -> Any:
-    from simulator.foundation.errors import InputError
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wish:
+    """What is asked of a job beside its model."""
+
+    seq_len: int | None
+    sample_size: int | None
+    batch: int
+    precision: str | None
+    optimizer: str
+    lora: int | None
+    sparsity: str
+    quantize: bool
+
+
+def _job(name: str, wish: _Wish, teacher: str | None) -> Job:
+    """Return the job; raises :class:`InputError` for what its kind of model does not know."""
+    from simulator.foundation.errors import InputError, UnknownName
+    from simulator.workload.jobs.training import TrainingJob, adapted
+    from simulator.workload.thrift import Thrift
+
+    if wish.sparsity not in ("dense", "2:4", "unstructured"):
+        raise UnknownName("sparsity", wish.sparsity, ("dense", "2:4", "unstructured"))
+    job = _plain(name, wish)
+    job = replace(job, thrift=Thrift(pattern=wish.sparsity, rounded=wish.quantize))  # type: ignore[arg-type]
+    if wish.lora is not None:
+        if not isinstance(job, TrainingJob):
+            raise InputError(f"{name} is a network on samples; adapters are known of transformers only.")
+        job = adapted(job, wish.lora)
+    elif job.precision.packed:
+        raise InputError(f"{job.precision.name} freezes the weights; write adapters, as in --lora 16.")
+    if teacher is None:
+        return job
+    other = _plain(teacher, wish)
+    if type(other) is not type(job):
+        raise InputError(f"{name} and its teacher {teacher} are not of one kind: one counts tokens, the other samples.")
+    return replace(job, teacher=other)  # type: ignore[arg-type]
+
+
+def _plain(name: str, wish: _Wish) -> Job:
+    from simulator.workload.jobs.samples import SampleJob
     from simulator.workload.jobs.training import Precision, TrainingJob
-    from simulator.workload.models.library import load_model
-    from simulator.workload.models.transformer import Transformer
+    from simulator.workload.models.library import find_model, layers_of
     from simulator.workload.optimizers import optimizers
 
-    shape = load_model(model)
-    if not isinstance(shape, Transformer):
-        raise InputError(f"{model!r} is known by the cost of one pass alone; training needs its shape.")
-    return TrainingJob(model=shape, seq_len=seq_len or shape.max_seq, global_batch=batch,
-                       precision=Precision.of(precision), optimizer=optimizers[optimizer])  # fmt: skip
+    model, rule = find_model(name), optimizers[wish.optimizer]
+    if model.transformer is not None and (model.network is None or wish.seq_len is not None):
+        shape = model.transformer
+        job: Job = TrainingJob(model=shape, seq_len=wish.seq_len or shape.max_seq, global_batch=wish.batch,
+                               precision=Precision.of(wish.precision or "bf16"))  # fmt: skip
+    else:
+        job = SampleJob(network=layers_of(model, wish.sample_size), global_batch=wish.batch,
+                        precision=Precision.of(wish.precision or "bf16-amp"))  # fmt: skip
+    return replace(job, optimizer=rule.on(*job.widest))
 
 
-def _framework(name: str) -> Any:
-    from simulator.profiles.framework import framework_named
+def _framework(name: str | None, job: Job) -> Framework:
+    from simulator.profiles.framework import framework_named, network_framework
+    from simulator.workload.jobs.training import TrainingJob
 
-    return framework_named(name)
+    if name is None and not isinstance(job, TrainingJob):
+        return network_framework(channels_last=job.precision.name.endswith("-amp"))
+    return framework_named(name or "megatron-lm")
 
 
 def _show(

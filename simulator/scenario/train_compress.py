@@ -11,8 +11,8 @@ from simulator.foundation.errors import InputError
 from simulator.foundation.schema import StrictModel
 from simulator.scenario.kinds import Context
 from simulator.workload.jobs.samples import Job, SampleJob
-from simulator.workload.jobs.training import TrainingJob
-from simulator.workload.models.adapters import Targets, adapter_parameters
+from simulator.workload.jobs.training import TrainingJob, adapted
+from simulator.workload.models.adapters import Targets
 from simulator.workload.models.library import layers_of
 from simulator.workload.thrift import Thrift
 
@@ -76,10 +76,7 @@ def _adapted(job: Job, lora: LoraFile | None, context: Context) -> Job:
     with context.at("lora"):
         if isinstance(job, SampleJob):
             raise InputError(f"{job.network.name} is a network on samples; adapters are known of transformers only.")
-        added = adapter_parameters(job.model, lora.rank, lora.targets)
-        if added >= job.parameters:
-            raise InputError(f"adapters of rank {lora.rank} hold {added} numbers, the model {job.parameters}.")
-    return replace(job, trained_share=added / job.parameters)
+        return adapted(job, lora.rank, lora.targets)
 
 
 def _taught(job: Job, file: DistillFile, context: Context) -> Job:

@@ -112,7 +112,7 @@ def test_fit_says_what_would_fit(capsys):
         (("llama-3.1-8b", "--on", "h100-sxm:x"), "h100-sxm:8"),
         (("llama-3.1-8b", "--on", "h100-sxm:8", "--tp", "3"), "does not divide"),
         (("llama-3.1-8b", "--on", "h999"), "no device"),
-        (("resnet50-v1.5", "--on", "h100-sxm"), "resnet50"),
+        (("resnet50-v1.5", "--on", "h100-sxm", "--zero", "1"), "resnet50"),
     ],
 )
 def test_fit_refuses_what_makes_no_sense(capsys, arguments, told):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from simulator.foundation.errors import InputError
+from simulator.workload.models.adapters import Targets, adapter_parameters
 from simulator.workload.models.parameters import count_parameters
 from simulator.workload.models.routing import Routing
 from simulator.workload.models.transformer import Transformer
@@ -95,3 +96,15 @@ class TrainingJob:
     def tokens_per_step(self) -> int:
         """Tokens of one optimizer step over all ranks."""
         return self.global_batch * self.seq_len
+
+
+def adapted(job: TrainingJob, rank: int, targets: Targets = "all") -> TrainingJob:
+    """Return the job with low-rank adapters in place of its weights as what is trained.
+
+    Raises:
+        InputError: the adapters hold as many numbers as the model.
+    """
+    added = adapter_parameters(job.model, rank, targets)
+    if added >= job.parameters:
+        raise InputError(f"adapters of rank {rank} hold {added} numbers, the model {job.parameters}.")
+    return replace(job, trained_share=added / job.parameters)

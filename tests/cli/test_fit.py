@@ -1,0 +1,62 @@
+"""``rackcast fit`` of networks on samples and of compressed models: the account that a scenario of the same job has."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from simulator.cli.app import main
+from simulator.foundation.shipped import shipped
+from simulator.results.result import Result
+from simulator.scenario import load_scenario
+from simulator.simulation import simulate
+
+FOLDER = shipped("scenarios")
+
+
+@pytest.mark.parametrize(
+    ("scenario", "arguments"),
+    [
+        ("train-ssd-v100", "ssd300-resnet50 --micro-batch 32 --precision fp32 --optimizer momentum"),
+        ("train-gnmt-v100", "gnmt --micro-batch 128 --precision fp16-amp --sample-size 50"),
+        (
+            "train-qlora-70b",
+            (
+                "llama-2-70b --micro-batches 8 --seq-len 2048 --precision nf4-weights --optimizer adam-8bit --lora 16 "
+                "--recompute full --framework pytorch"
+            ),
+        ),
+        (
+            "train-distill-llama",
+            (
+                "llama-3.2-1b --micro-batch 2 --micro-batches 16 --seq-len 4096 --optimizer adamw --zero 1 "
+                "--teacher llama-3.1-8b"
+            ),
+        ),
+    ],
+)
+def test_it_counts_what_the_scenario_counts(capsys: pytest.CaptureFixture[str], scenario: str, arguments: str) -> None:
+    found = simulate(load_scenario(FOLDER / f"{scenario}.yaml", ["run.fidelity=estimate"]))
+    assert isinstance(found, Result)
+    device = f"{found.hardware.device}:{found.hardware.devices}"
+    assert main(["fit", *arguments.split(), "--on", device, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["memory_bytes"] == pytest.approx(dict(found.memory))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("resnet50-v1.5 --lora 16", "transformers only"),
+        ("llama-2-7b --precision nf4-weights", "--lora 16"),
+        ("llama-2-7b --teacher resnet50-v1.5", "not of one kind"),
+        ("resnet50-v1.5 --sparsity 2:8", "2:4"),
+        ("resnet50-v1.5 --tp 2", "by its batch"),
+    ],
+)
+def test_what_a_kind_of_model_does_not_know_is_told(
+    capsys: pytest.CaptureFixture[str], arguments: str, said: str
+) -> None:
+    assert main(["fit", *arguments.split(), "--on", "nvidia-a100-sxm4-80gb:8"]) == 2
+    assert said in capsys.readouterr().err
