@@ -17,6 +17,7 @@ _SHOWN = (
     "metrics",
     "parts",
     "memory",
+    "lanes",
     "run",
     "stages",
 )  # tables that are printed; the others only go to files

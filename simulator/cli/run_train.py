@@ -31,6 +31,7 @@ def answer(scenario: Scenario, workload: Any) -> Answer:
 def tables(result: Result) -> dict[str, Table]:
     """Return the result's tables by name."""
     from simulator.results.tables import (
+        lanes_frame,
         ledger_frame,
         memory_frame,
         metrics_frame,
@@ -45,6 +46,8 @@ def tables(result: Result) -> dict[str, Table]:
         "memory": memory_frame(result),
         "timeline": spans_frame(result),
     }
+    if result.hardware.kinds or result.plan.layers_per_stage:
+        frames["lanes"] = lanes_frame(result)
     if result.run is not None:
         frames["run"] = ledger_frame(result)
         if result.run.stages:

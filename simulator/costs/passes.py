@@ -6,12 +6,14 @@ host's launches: small layers leave the device waiting for the host.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.costs.async_tensor import Products, products_beside
 from simulator.costs.compute import (
     Machine,
     attention_time,
@@ -128,8 +130,10 @@ def block_passes(
         forward, backward, weights = forward.add(ahead), backward.add(back), weights + own
         if isinstance(operator, LocalAttention) and attention_kernel(framework, machine.precision) == "unfused":
             attention = attention.add(ahead)
+    ranks = program.local.tp
+    beside = products_beside(block, machine, ranks) if framework.decomposes_tensor else {}
     for exchange in block.exchanges:
-        ahead, back = _exchange_work(exchange, program, framework, network)
+        ahead, back = _exchange_work(exchange, program, framework, network, beside)
         forward, backward = forward.add(ahead), backward.add(back)
     held = block.parameters + block.expert_parameters
     # adding a micro-batch's weight gradients to the accumulated ones reads and writes each of them
@@ -190,7 +194,10 @@ def _fused_experts(program: Program, framework: Framework) -> bool:
     return framework.fuses_experts and experts is not None and not experts.bias
 
 
-def _exchange_work(exchange: Exchange, program: Program, framework: Framework, network: Network) -> tuple[Work, Work]:
+def _exchange_work(
+    exchange: Exchange, program: Program, framework: Framework, network: Network,
+    beside: Mapping[tuple[str, bool], Products],
+) -> tuple[Work, Work]:  # fmt: skip
     none = Work.none(len(program.local))
     active = exchange.size > 0
     if not active.any():
@@ -198,7 +205,11 @@ def _exchange_work(exchange: Exchange, program: Program, framework: Framework, n
     size = exchange.size * (exchange.once if framework.dispatches_once else 1.0)
     once = np.where(active, network.time(exchange.operation, size, program.local_groups[exchange.axis]), 0.0)
     shown = once * (1.0 - framework.overlaps_tensor if exchange.axis in ("tp", "cp") else 1.0)
+    ahead, back = exchange.forward * shown, exchange.backward * shown
+    if exchange.axis == "tp" and (exchange.operation, False) in beside:
+        ahead = beside[exchange.operation, False].seen(ahead, program.local.tp)
+        back = beside[exchange.operation, True].seen(back, program.local.tp)
     return (
-        none.plus(exchanged=exchange.forward * shown, kernels=exchange.forward * active),
-        none.plus(exchanged=exchange.backward * shown, kernels=exchange.backward * active),
+        none.plus(exchanged=ahead, kernels=exchange.forward * active),
+        none.plus(exchanged=back, kernels=exchange.backward * active),
     )

@@ -18,6 +18,7 @@ from simulator.costs.sample_step import exchanged_elements, price_samples
 from simulator.costs.step import StepTimes, price
 from simulator.mapping.lowering import AnyProgram
 from simulator.mapping.placement import Group
+from simulator.mapping.program import Program
 from simulator.mapping.samples import SampleProgram
 from simulator.profiles.framework import Framework
 
@@ -38,7 +39,7 @@ def times_of(program: AnyProgram, machine: Machine, framework: Framework, networ
 def _taught(own: StepTimes, teacher: StepTimes) -> StepTimes:
     """Return the times of a student that waits for its teacher's forward pass in each of its own."""
     ahead, back = teacher.forward.max(axis=1), (teacher.backward - teacher.recomputed).max(axis=1)
-    share = ahead / (ahead + back)  # of what a teacher's step spends in passes
+    share = (ahead / (ahead + back))[:, None]  # of what a teacher's step spends in passes
     return replace(
         own, forward=own.forward + teacher.forward, products=own.products + share * teacher.products,
         elementwise=own.elementwise + share * teacher.elementwise, exchanged=own.exchanged + share * teacher.exchanged,
@@ -51,15 +52,27 @@ def memory_of(program: AnyProgram, framework: Framework, offload: Offload | None
 
     A teacher's weights lie beside the student's, as wide as activations; of a teacher of tokens also what it says.
     """
-    if isinstance(program, SampleProgram):
-        found = account_samples(program, framework)
-    else:
-        found = lighten(stage_account(program, framework), program, offload).fullest()
+    if not isinstance(program, SampleProgram):
+        return stage_memory_of(program, framework, offload).fullest()
+    found = account_samples(program, framework)
     if program.teacher is None:
         return found
     weights, said = _of_teacher(program.teacher)
-    beside = {"weights": found.parts["weights"] + weights, "logits": found.parts["logits"] + said}
-    return MemoryAccount(parts=found.parts | beside)
+    return _beside(found, weights, said)
+
+
+def stage_memory_of(program: Program, framework: Framework, offload: Offload | None = None) -> MemoryAccount:
+    """Return what a device of each column of stages holds under every plan of a job on tokens, as :func:`memory_of`."""
+    found = lighten(stage_account(program, framework), program, offload)
+    if program.teacher is None:
+        return found
+    weights, said = _of_teacher(program.teacher)
+    return _beside(found, weights[:, None], said[:, None])
+
+
+def _beside(own: MemoryAccount, weights: Floats, said: Floats) -> MemoryAccount:
+    beside = {"weights": own.parts["weights"] + weights, "logits": own.parts["logits"] + said}
+    return MemoryAccount(parts=own.parts | beside)
 
 
 def _of_teacher(program: AnyProgram) -> tuple[Floats, Floats]:

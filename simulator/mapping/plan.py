@@ -211,6 +211,12 @@ class PlanTable:
         """Return the table of the chosen rows."""
         return PlanTable(**{name.name: getattr(self, name.name)[rows] for name in fields(PlanTable)})
 
+    @staticmethod
+    def join(tables: Sequence[PlanTable]) -> PlanTable:
+        """Return all plans of some tables (at least one), in order."""
+        names = [name.name for name in fields(PlanTable)]
+        return PlanTable(**{name: np.concatenate([getattr(table, name) for table in tables]) for name in names})
+
     def change(self, **columns: Ints) -> PlanTable:
         """Return the table with some columns replaced."""
         return replace(self, **columns)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from simulator.foundation.errors import InputError
 from simulator.planner.capacity.capacity_plan import CapacityPlan, recommend_capacity
+from simulator.planner.mixed import recommend_mixed
 from simulator.planner.placing.placement_plan import PlacementPlan, recommend_placement
 from simulator.planner.recommendation import Recommendation, recommend
 from simulator.planner.search import Watch
@@ -24,6 +25,7 @@ from simulator.scenario import Scenario
 from simulator.scenario.capacity import CapacityWorkload
 from simulator.scenario.place import PlaceWorkload
 from simulator.scenario.serve import ServeWorkload
+from simulator.scenario.train import TrainWorkload
 from simulator.simulation import chosen_workload
 
 #: an answer of any kind
@@ -76,6 +78,8 @@ def decide(
     if not isinstance(entry, ServeWorkload):
         if asks_for_a_cluster(scenario):
             return recommend_cluster(scenario, objective=objective, confirm=confirm, top=top, workload=workload)
+        if isinstance(entry, TrainWorkload) and not scenario.cluster.homogeneous:
+            return recommend_mixed(scenario, objective=objective, confirm=confirm, top=top, workload=workload)
         return recommend(scenario, objective=objective, confirm=confirm, top=top, workload=workload, watch=watch)
     return _service(scenario, entry, objective=objective, confirm=confirm, top=top, progress=progress)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,12 +44,14 @@ class Priced:
         def joined(columns: Sequence[dict[str, Floats]]) -> dict[str, Floats]:
             return {name: np.concatenate([column[name] for column in columns]) for name in columns[0]}
 
-        names = [field.name for field in fields(PlanTable)]
-        table = {name: np.concatenate([getattr(piece.table, name) for piece in pieces]) for name in names}
         step = np.concatenate([piece.estimate.step for piece in pieces])
         parts = joined([piece.estimate.parts for piece in pieces])
         memory = MemoryAccount(parts=joined([piece.memory.parts for piece in pieces]))
-        return Priced(table=PlanTable(**table), estimate=StepEstimate(step=step, parts=parts), memory=memory)
+        return Priced(
+            table=PlanTable.join([piece.table for piece in pieces]),
+            estimate=StepEstimate(step=step, parts=parts),
+            memory=memory,
+        )
 
 
 def price_table(table: PlanTable, question: Question) -> Priced:

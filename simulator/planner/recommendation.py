@@ -68,6 +68,7 @@ class Recommendation:
         binding: what keeps a better plan away, in words.
         operation: how a run with the plan is to be saved, spared and fed.
         orders: every order of the plan's ranks, the fastest first, by the closed form.
+        baseline: on several kinds of machine, the same layout with equal shares and even stages.
     """
 
     scenario: Scenario
@@ -85,6 +86,7 @@ class Recommendation:
     binding: str
     operation: Operation = UNSAID
     orders: tuple[Ordered, ...] = ()
+    baseline: Contender | None = None
 
     @property
     def plan(self) -> Plan:
@@ -113,6 +115,7 @@ class Recommendation:
             "binding": self.binding,
             "operation": self.operation.facts(),
             "rank_orders": [one.facts() for one in self.orders],
+            "baseline": None if self.baseline is None else asdict(self.baseline),
         }  # fmt: skip
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
 
 from simulator.foundation.units import GIGA
-from simulator.mapping.plan import Plan
+from simulator.mapping.plan import ORDERS, Plan
 from simulator.planner.constraints import REASONS
 from simulator.planner.operation import sentences as operation_sentences
 from simulator.planner.placing.rank_order import told as order_told
@@ -30,8 +31,20 @@ def short(plan: Plan) -> str:
     degrees = " ".join(f"{name}{value}" for name in ("tp", "cp", "dp", "pp", "ep", "vpp")
                        if (value := getattr(plan, name)) > 1)  # fmt: skip
     savers = [f"z{plan.zero}"] * (plan.zero > 0) + ["sp"] * plan.sequence_parallel
+    savers += [f"stages {'-'.join(map(str, plan.layers_per_stage))}"] * bool(plan.layers_per_stage)
+    savers += [f"shares {shares_in_words(plan)}"] * bool(plan.shares)
+    savers += [plan.order] * (plan.order != ORDERS[0])
     savers += [f"{plan.recompute} recompute"] * (plan.recompute != "none")
     return " ".join([degrees, f"mb{plan.micro_batch}", *savers]).strip()
+
+
+def shares_in_words(plan: Plan) -> str:
+    """Return the micro-batches of the replicas, equal neighbours together.
+
+    >>> shares_in_words(Plan(dp=5, shares=(23, 23, 23, 9, 9), micro_batches=23))
+    '3x23 2x9'
+    """
+    return " ".join(f"{len(list(alike))}x{share}" for share, alike in groupby(plan.shares))
 
 
 def rows(found: Recommendation) -> list[tuple[object, ...]]:
@@ -73,10 +86,25 @@ def _decision(found: Recommendation) -> str:
         f"micro-batch {plan.micro_batch} x {plan.micro_batches}, ZeRO-{plan.zero}, sequence parallelism "
         f"{'on' if plan.sequence_parallel else 'off'}, recomputation {plan.recompute}, schedule {plan.schedule}."
     )
+    text += _unequal(found)
     if found.objective == "time":
         return text
     value = found.chosen.estimated if found.chosen.simulated is None else found.chosen.simulated
     return f"{text} Best {found.objective}: {value:.4g} {found.unit}."
+
+
+def _unequal(found: Recommendation) -> str:
+    """Say how unequal machines share the work, and what equal shares would cost."""
+    plan, text = found.plan, ""
+    if plan.layers_per_stage:
+        text += f" Layers by stage: {', '.join(map(str, plan.layers_per_stage))}."
+    if plan.shares:
+        text += f" Micro-batches by replica: {shares_in_words(plan)}."
+    if plan.order != ORDERS[0]:
+        text += f" Order of ranks: {plan.order}."
+    if found.baseline is not None:
+        text += f" With equal shares and even stages the same layout would take {found.baseline.margin:.1%} longer."
+    return text
 
 
 def _close(found: Recommendation) -> Iterator[str]:

@@ -154,7 +154,12 @@ def _pool_kinds(found: ServicePool) -> Iterator[Tried]:
 
 
 def _of_layout(found: Recommendation) -> Iterator[Tried]:
-    """The chosen layout held against the best one for a machine with one resource changed, both by the estimate."""
+    """The chosen layout held against the best one for a machine with one resource changed, both by the estimate.
+
+    Of a mixed cluster nothing is known: its plans are not searched with a machine changed.
+    """
+    if not found.scenario.cluster.homogeneous:
+        return
     question, measure = question_of(found.scenario, found.result.workload), objectives[found.objective]
     table = PlanTable.of([found.plan])
     behind = found.chosen.estimated / measure.of(search(question, measure, keep=1).best, question)[0].item() - 1.0

@@ -77,6 +77,7 @@ class Framework:
     update_kernels: int  # launches per tensor of parameters in an update; 0: all tensors in a few launches
     channels_last: bool  # images lie in memory pixel by pixel, as matrix units read them, not channel by channel
     aliases: tuple[str, ...]
+    decomposes_tensor: bool = False  # collectives of sequence parallelism are cut and run beside the products
 
 
 class DispatchFile(StrictModel):

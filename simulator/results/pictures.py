@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from simulator.engine.clock import to_seconds
 from simulator.engine.trace import Record
+from simulator.results.lanes_plot import plot_lanes
 from simulator.results.layout_plot import Seat, plot_layout
 from simulator.results.memory_plot import MemoryBar, plot_memory
 from simulator.results.spans import Span
@@ -77,6 +78,10 @@ class Pictures:
         """Draw where the ranks sit."""
         return plot_layout(seats_of(self.result))
 
+    def lanes(self) -> tuple[Figure, Any]:
+        """Draw which stage of which replicas works how long, and waits for the rest."""
+        return plot_lanes(self.result.lanes, self.result.step_time)
+
     def waterfall(self) -> tuple[Figure, Any]:
         """Draw where the step's time goes."""
         parts = [Part(name=name, seconds=seconds, kind=(PARTS | INPUT_PARTS)[name])
@@ -96,6 +101,8 @@ class Pictures:
     def save_all(self, folder: Path) -> list[Path]:
         """Write every picture that this result has as PNG; return the paths."""
         drawn = {"memory": self.memory, "layout": self.layout, "waterfall": self.waterfall}
+        if self.result.hardware.kinds or self.result.plan.layers_per_stage:
+            drawn["lanes"] = self.lanes
         if self.result.trace is not None:
             drawn["timeline"] = self.timeline
         if self.result.synchronization is not None and self.result.synchronization.staleness:

@@ -46,6 +46,13 @@ def stages_frame(result: Result) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["stage", "end_s", "lost_per_failure_s"])
 
 
+def lanes_frame(result: Result) -> pd.DataFrame:
+    """Return one row per stage of each class of replicas: what it stands on, does and holds."""
+    columns = ["first", "replicas", "stage", "layers", "machine", "micro_batches", "passes_s", "memory_bytes",
+               "limit_bytes"]  # fmt: skip
+    return pd.DataFrame([[getattr(lane, name) for name in columns] for lane in result.lanes], columns=columns)
+
+
 def spans_frame(result: Result) -> pd.DataFrame:
     """Return one row per piece of work that was played: lane, name, kind, start_s, end_s; empty for an estimate."""
     from simulator.results.pictures import spans_of

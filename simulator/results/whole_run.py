@@ -23,11 +23,12 @@ CAUSES: Final[dict[str, str]] = {
     "lost": "work that failures undid",
     "restart": "from a failure until the run goes on, its state read back",
     "spares": "waiting for a node, all spares being under repair",
+    "degraded": "steps take longer while replicas are missing",
 }
 _COLORS: Final = {
     "compute": color_of("forward"), "communication": color_of("communication"), "idle": PALETTE[6],
     "checkpoint": color_of("checkpoint"), "evaluation": color_of("optimizer"), "lost": ALARM,
-    "restart": PALETTE[5], "spares": PALETTE[3],
+    "restart": PALETTE[5], "spares": PALETTE[3], "degraded": PALETTE[7],
 }  # fmt: skip
 
 
@@ -121,7 +122,10 @@ class WholeRun:
                 f"State is saved after every {show(self.interval_s, 'time')} of work; "
                 f"Young and Daly's interval is {show(self.best_interval_s, 'time')} ('checkpoint: {{every: auto}}')."
             )
-        worst = max(("checkpoint", "evaluation", "startup", "lost", "restart", "spares"), key=self.ledger.__getitem__)
+        worst = max(
+            ("checkpoint", "evaluation", "startup", "lost", "restart", "spares", "degraded"),
+            key=self.ledger.__getitem__,
+        )
         if self.ledger[worst] > 0:
             yield f"Beside the steps most goes into {worst}, {self.ledger[worst] / self.time_s:.1%}: {CAUSES[worst]}."
 

@@ -24,6 +24,7 @@ from simulator.scenario.train_input import (
     input_from,
 )
 from simulator.scenario.train_offload import OffloadFile, offload_from
+from simulator.scenario.train_overlap import OverlapFile, overlapping
 from simulator.scenario.train_run import (
     STEPS_ALONE,
     EvaluateFile,
@@ -168,6 +169,7 @@ class TrainFile(StrictModel):
     checkpoint: TrainCheckpointFile | None = Field(default=None, description="left out: none is written")
     routing: RoutingFile | None = Field(default=None, description="of experts; left out: as even as can be")
     compress: TrainCompressFile | None = Field(default=None, description="adapters, pruning, rounding, distillation")
+    overlap: OverlapFile | None = Field(default=None, description="left out: what the framework runs beside what")
     offload: OffloadFile | None = Field(default=None, description="left out: everything lies on the devices")
 
 
@@ -318,7 +320,12 @@ def _framework(file: TrainFile, job: Job, context: Context) -> Framework:
             found = network_framework(channels_last=job.precision.name.endswith("-amp"))
         else:
             found = framework_named(file.framework or "megatron-lm")
-    return found if file.execution is None else executed(found, file.execution, networks=networks)
+    found = found if file.execution is None else executed(found, file.execution, networks=networks)
+    if file.overlap is None:
+        return found
+    layout = file.parallelism
+    gathers = isinstance(layout, str) or layout.sequence_parallel  # a planned layout may have it
+    return overlapping(found, file.overlap, context.below("overlap"), sequence_parallel=gathers)
 
 
 def _offload(file: TrainFile, job: Job, context: Context) -> Offload | None:
@@ -374,6 +381,9 @@ def _plan(layout: LayoutFile, job: Job, micro: int | None, context: Context) -> 
             _divides_model(layout, job.model)
             if job.teacher is not None:
                 _divides_model(layout, job.teacher.model)
+                if layout.layers_per_stage != "even":
+                    raise InputError("a teacher has other layers than its student; both are cut evenly: leave "
+                                     "layers_per_stage out.")  # fmt: skip
         return Plan(
             tp=layout.tp,
             cp=layout.cp,

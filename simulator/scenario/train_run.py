@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
@@ -24,13 +25,27 @@ class EvaluateFile(StrictModel):
     samples: Count = Field(description="of one evaluation")
 
 
+class DomainFile(StrictModel):
+    """Nodes that fail together: those of one rack, or behind one switch."""
+
+    nodes: Annotated[int, Field(ge=2, le=100_000)] = Field(description="of one domain")
+    mtbf: PositiveSeconds = Field(description="mean time between failures of one domain, as in '50000 h'")
+
+
 class FaultsFile(StrictModel):
-    """How nodes fail; a failure stops the whole job, which goes on from its last checkpoint."""
+    """How nodes fail, and how the job goes on: from its last checkpoint, or with fewer replicas."""
 
     node_mtbf: PositiveSeconds = Field(description="mean time between failures of one node, as in '6300 h'")
     restart: Seconds = Field(default=0.0, description="to notice, to schedule and to start again; reading apart")
     spares: Annotated[int, Field(ge=0, le=100_000)] = Field(default=0, description="nodes that stand by")
     repair: Seconds = Field(default=DAY, description="until a failed node stands by again")
+    strategy: Literal["restart", "elastic-dp"] = Field(
+        default="restart",
+        description="restart: with all nodes, from the last checkpoint, on spares if there are any; elastic-dp: with "
+        "the replicas that are left, which do the others' micro-batches until the node is back",
+    )
+    regroup: Seconds = Field(default=0.0, description="that each change of the replicas holds the run up (elastic-dp)")
+    domain: DomainFile | None = Field(default=None, description="left out: every node fails alone")
     runs: Annotated[int, Field(ge=1, le=10_000)] = Field(default=100, description="how many runs are played")
 
 
@@ -55,13 +70,27 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeFaults:
-    """Seconds between failures of one node, to restart and to repair; nodes that stand by; runs to be played."""
+    """How nodes fail.
+
+    Attributes:
+        node_mtbf: seconds between failures of one node.
+        restart, repair: seconds until the run goes on, and until a failed node is ready again.
+        spares: nodes that stand by.
+        runs: to be played.
+        elastic: whether the run goes on with fewer replicas; each change costs ``regroup`` seconds.
+        domain, domain_mtbf: nodes that fail together, and seconds between failures of one such domain; 1 and infinity
+            where every node fails alone.
+    """
 
     node_mtbf: float
     restart: float
     spares: int
     repair: float
     runs: int
+    elastic: bool = False
+    regroup: float = 0.0
+    domain: int = 1
+    domain_mtbf: float = math.inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +128,7 @@ def around_from(
     return RunAround(
         startup=startup,
         evaluation=None if evaluate is None else Evaluation(every=evaluate.every, samples=evaluate.samples),
-        faults=None if faults is None else NodeFaults(**faults.model_dump()),
+        faults=None if faults is None else _faults(faults),
         stages=stages,
     )
 
@@ -122,6 +151,12 @@ def _samples(tokens: float | None, samples: float | None, seq_len: int | None, c
             raise InputError("samples of this model are not counted in tokens; write samples.")
     assert seq_len is not None
     return tokens / seq_len
+
+
+def _faults(file: FaultsFile) -> NodeFaults:
+    same = {name: getattr(file, name) for name in ("node_mtbf", "restart", "spares", "repair", "runs", "regroup")}
+    domain = {} if file.domain is None else {"domain": file.domain.nodes, "domain_mtbf": file.domain.mtbf}
+    return NodeFaults(**same, **domain, elastic=file.strategy == "elastic-dp")
 
 
 def samples_of_run(

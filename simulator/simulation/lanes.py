@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from simulator.costs.memory import PARTS, stage_account, usable_memory
+from simulator.costs.memory import PARTS, usable_memory
 from simulator.costs.mixed import pipeline_times
-from simulator.costs.offload import lighten
-from simulator.costs.programs import memory_of
+from simulator.costs.programs import memory_of, stage_memory_of
 from simulator.costs.step import StepTimes
 from simulator.foundation.errors import Infeasible
 from simulator.foundation.units import GIGA
@@ -52,7 +51,7 @@ def _stage_parts(setting: Setting, plan: Plan) -> list[dict[str, float]]:
     if isinstance(program, SampleProgram):
         parts = memory_of(program, setting.framework, offload).parts
         return [{name: float(held[0]) for name, held in parts.items()}] * plan.pp
-    held = lighten(stage_account(program, setting.framework), program, offload).parts
+    held = stage_memory_of(program, setting.framework, offload).parts
     columns = [column_of(stage, plan.pp, program.stage_layers.shape[1]) for stage in range(plan.pp)]
     return [{name: float(held[name][0, column]) for name in PARTS} for column in columns]
 

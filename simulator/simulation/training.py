@@ -59,8 +59,8 @@ def simulate_training(scenario: Scenario, workload: TrainWorkload, plan: Plan | 
     feeding = feeding_of(scenario, workload, setting, plan, alone=sum(parts.values()))
     paces = stage_paces(workload, setting, plan)
     run = whole_run(
-        workload, setting, parts=parts | (feeding.parts if feeding else {}), times=times[HEALTHY], feeding=feeding,
-        usd_per_s=resources_of(scenario, setting).usd_per_s, streams=Streams(scenario.run.seed),
+        workload, setting, plan, parts=parts | (feeding.parts if feeding else {}), times=times[HEALTHY],
+        feeding=feeding, usd_per_s=resources_of(scenario, setting).usd_per_s, streams=Streams(scenario.run.seed),
         paces=paces,
     )  # fmt: skip
     return training_result(

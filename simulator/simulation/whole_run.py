@@ -9,11 +9,14 @@ from typing import Final
 
 import numpy as np
 
+from simulator.costs.estimate import estimate
 from simulator.costs.reliability import cluster_mtbf, daly_interval, expected_time, lost_per_failure
 from simulator.costs.step import StepTimes
+from simulator.engine.training.elastic import Elastic, play_elastic
 from simulator.engine.training.whole_run import Course, Faults, Played, play_run
 from simulator.foundation.errors import InputError
 from simulator.foundation.randomness import Streams
+from simulator.mapping.plan import Plan, PlanTable
 from simulator.results.feeding import Feeding
 from simulator.results.whole_run import StageEnd, WholeRun
 from simulator.scenario.train import TrainWorkload
@@ -54,6 +57,7 @@ def decided_interval(workload: TrainWorkload, setting: Setting, step_s: float) -
 def whole_run(
     workload: TrainWorkload,
     setting: Setting,
+    plan: Plan,
     *,
     parts: Mapping[str, float],
     times: StepTimes,
@@ -66,11 +70,13 @@ def whole_run(
 
     Args:
         parts: seconds of a step by where they go, data and checkpoints included.
-        times: of the parts of a healthy step, for the share of its forward passes.
+        times: of the parts of a healthy step, for the share of its forward passes, and for its length with fewer
+            replicas.
         paces: of each stage, its step's time over that of the job; empty: all steps are alike.
 
     Raises:
-        InputError: failures come so often between saved states that the run would not end.
+        InputError: no replicas to go on with; or failures come so often between saved states that the run would not
+            end.
     """
     if workload.steps is None:
         return None
@@ -79,7 +85,8 @@ def whole_run(
     course = replace(_course(workload, feeding, plain, times), paces=stages)
     faults = None if around.faults is None else _faults(workload, setting, feeding)
     count = 1 if around.faults is None else around.faults.runs
-    played = [play_run(course, faults, streams.child(f"run {number}")["failures"]) for number in range(count)]
+    played = _played(course, faults, _elastic(workload, setting, plan, times, feeding),
+                     [streams.child(f"run {number}")["failures"] for number in range(count)])  # fmt: skip
     ends = np.array([one.time_s for one in played])
     segments, mtbf = np.diff(course.reached_s()), None if faults is None else faults.mtbf
     expected = course.startup_s + (
@@ -89,11 +96,43 @@ def whole_run(
     return WholeRun(
         runs=count, ledger=_ledger(played, plain), time_s=float(ends.mean()),
         low_s=float(np.percentile(ends, 10)), high_s=float(np.percentile(ends, 90)),
-        expected_s=None if course.lag_s else expected,
+        expected_s=None if course.lag_s or (around.faults and around.faults.elastic) else expected,
         failures=float(np.mean([one.failures for one in played])), mtbf_s=mtbf, interval_s=_interval(feeding, plain),
         best_interval_s=_best(workload, setting), stages=_stages(workload, course, played, segments, mtbf),
         usd_per_s=None if usd_per_s is None else usd_per_s * nodes / setting.nodes,
     )  # fmt: skip
+
+
+def _played(
+    course: Course, faults: Faults | None, elastic: Elastic | None,
+    draws: list[np.random.Generator],
+) -> list[Played]:  # fmt: skip
+    if faults is None or elastic is None:
+        return [play_run(course, faults, rng) for rng in draws]
+    return [play_elastic(course, faults, elastic, rng) for rng in draws]
+
+
+def _elastic(
+    workload: TrainWorkload, setting: Setting, plan: Plan, times: StepTimes, feeding: Feeding | None
+) -> Elastic | None:
+    """Return how the run shrinks; None if it does not. A lost node takes all replicas along of which it holds a part.
+
+    Two lost nodes are taken to hold parts of different replicas.
+    """
+    faults = workload.around.faults
+    if faults is None or not faults.elastic:
+        return None
+    if plan.dp == 1:
+        raise InputError("faults.strategy elastic-dp goes on with fewer replicas; this plan has one (dp=1).")
+    inside = plan.tp * plan.cp * (plan.pp if plan.order == "tp-cp-pp-dp" else 1)
+    each, units = max(1, setting.devices_per_node // inside), plan.global_batch // plan.micro_batch
+    left = plan.dp - each * np.arange(-(-plan.dp // each))
+    left = left[left > 0]
+    table = PlanTable.of([plan.of_share(plan.micro_batches)]).take(np.zeros(len(left), dtype=np.int64))
+    steps = np.broadcast_to(estimate(times, table.change(micro_batches=-(-units // left))).step, left.shape)
+    keeps, saving = plan.zero == 0, None if feeding is None else feeding.saving
+    read = 0.0 if keeps or saving is None else saving.read_s
+    return Elastic(pace=(steps / steps[0]).tolist(), nodes=setting.nodes, regroup=faults.regroup + read, keeps=keeps)
 
 
 def _course(workload: TrainWorkload, feeding: Feeding | None, plain: Mapping[str, float], times: StepTimes) -> Course:
@@ -130,13 +169,17 @@ def _faults(workload: TrainWorkload, setting: Setting, feeding: Feeding | None) 
     faults = workload.around.faults
     assert faults is not None
     read = feeding.saving.read_s if feeding is not None and feeding.saving is not None else 0.0
-    return Faults(mtbf=_mtbf(workload, setting), restart=faults.restart + read, spares=faults.spares,
-                  repair=faults.repair)  # fmt: skip
+    mtbf, domains = _mtbf(workload, setting), setting.nodes / faults.domain
+    return Faults(mtbf=mtbf, restart=faults.restart + read, spares=faults.spares, repair=faults.repair,
+                  domain=faults.domain, domain_share=mtbf * domains / faults.domain_mtbf)  # fmt: skip
 
 
 def _mtbf(workload: TrainWorkload, setting: Setting) -> float:
-    assert workload.around.faults is not None
-    return float(cluster_mtbf(workload.around.faults.node_mtbf, setting.nodes))
+    """Seconds between failures of any node, or of any domain of them."""
+    faults = workload.around.faults
+    assert faults is not None
+    alone = float(cluster_mtbf(faults.node_mtbf, setting.nodes))
+    return 1.0 / (1.0 / alone + setting.nodes / faults.domain / faults.domain_mtbf)
 
 
 def _write_s(workload: TrainWorkload, saved: TrainCheckpoint, setting: Setting) -> float:
@@ -164,7 +207,7 @@ def _ledger(played: list[Played], plain: Mapping[str, float]) -> dict[str, float
     dealt = dict.fromkeys(("compute", "communication", "idle"), 0.0)
     for name, seconds in plain.items():
         dealt[_CAUSE.get(name, "idle")] += steps * seconds / step
-    order = ("checkpoint", "evaluation", "startup", "lost", "restart", "spares")
+    order = ("checkpoint", "evaluation", "startup", "lost", "restart", "spares", "degraded")
     return dealt | {cause: mean[cause] for cause in order}
 
 

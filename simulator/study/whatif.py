@@ -11,6 +11,7 @@ word                      meaning                                               
 ``lose-node=12``          the cluster without one node of the group of node 12                       train, data, ...
 ``lose-node=12@2h:6h``    the replicas of one node stop after 2 h, and start again 6 h later         serve
 ``gpu=a100:50%``          half of the nodes are nodes with A100                                      all but rounds, rl
+``by-speed=shares``       replicas do micro-batches in proportion to speed; ``stages``: layers       train
 ``surge=5x@1h:10m``       five times the requests after 1 h, for 10 min                              serve, predict
 ``attack=300/s@1m:30s``   300 further requests per second after 1 min, for 30 s                      serve, predict
 ========================  =========================================================================  ===============
@@ -329,6 +330,14 @@ def _node_with(scenario: Scenario, wanted: str, devices: int) -> Node:
     raise UnknownName(f"node with {devices} devices of the kind", wanted, nodes)
 
 
+def _by_speed(scenario: Scenario, index: int, said: dict[str, str]) -> Change:
+    if scenario.workloads[index].plan is None:
+        raise InputError("nothing is decided yet; write the degrees, or let `rackcast plan` choose them by speed.")
+    key, what = {"shares": ("shares", "micro-batches"), "stages": ("layers_per_stage", "layers")}[said["what"]]
+    cause = f"{what} are dealt out in proportion to speed"
+    return Change(cause=cause, overrides=(_assigned(f"workloads[{index}].parallelism.{key}", "speed"),))
+
+
 def _surge(scenario: Scenario, index: int, said: dict[str, str]) -> Change:
     groups = _groups(scenario, index)
     other = [group.get("name", "users") for group in groups if group.get("process", "poisson") != "poisson"]
@@ -389,6 +398,8 @@ words.add("lose-node", Word(form="NODE or NODE@TIME[:REPAIR], as in lose-node=12
 words.add("gpu", Word(form="NAME:SHARE%, as in gpu=a100:50%", compile=_gpu,
                       kinds=(TrainWorkload, ServeWorkload, DataWorkload, PredictWorkload),
                       pattern=rf"(?P<gpu>[\w.-]+):(?P<share>{_NUMBER}) ?%"))  # fmt: skip
+words.add("by-speed", Word(form="shares or by-speed=stages", kinds=(TrainWorkload,), compile=_by_speed,
+                           pattern=r"(?P<what>shares|stages)"))  # fmt: skip
 words.add("surge", Word(form="FACTORx@START:LENGTH, as in surge=5x@1h:10m", kinds=(ServeWorkload, PredictWorkload),
                         compile=_surge, pattern=rf"(?P<factor>{_NUMBER})x{_PERIOD}"))  # fmt: skip
 words.add("attack", Word(form="RATE/s@START:LENGTH, as in attack=300/s@1m:30s", kinds=(ServeWorkload, PredictWorkload),

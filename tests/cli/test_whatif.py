@@ -28,3 +28,11 @@ def test_json_holds_the_assignments_that_make_the_change(capsys):
 def test_a_word_that_the_kind_cannot_express_exits_with_two(capsys):
     assert main(["whatif", FILE, "surge=5x@1h:10m"]) == 2
     assert "cannot express surge" in capsys.readouterr().err
+
+
+def test_unequal_machines_may_share_by_speed(capsys):
+    mixed = str(shipped("scenarios") / "train-heterogeneous.yaml")
+    assert main(["whatif", mixed, "--set", "workloads[0].parallelism.shares=equal", "by-speed=shares"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("What if micro-batches are dealt out in proportion to speed?")
+    assert "-37." in out

@@ -103,6 +103,15 @@ def test_memory_is_asked_of_the_devices_under_each_stage():
         run(small, f"{layout}, layers_per_stage: [2, 30]}}", "workloads[0].precision=fp16")
 
 
+def test_a_teacher_weighs_on_the_devices_of_a_mixed_cluster_too():
+    alone = run(f"{KEY}.recompute=full")
+    taught = run(f"{KEY}.recompute=full", "workloads[0].compress={distill: {teacher: llama-3.1-8b}}")
+    assert taught.memory["weights"] == pytest.approx(2 * alone.memory["weights"], rel=0.01)
+    assert taught.step_time > alone.step_time
+    with pytest.raises(InvalidFile, match="both are cut evenly"):
+        run(f"{ACROSS}, layers_per_stage: speed}}", "workloads[0].compress={distill: {teacher: llama-3.1-8b}}")
+
+
 def test_replicas_that_meet_in_each_pass_must_have_equal_shares():
     with pytest.raises((InputError, InvalidFile), match="its replicas meet in each pass"):
         run(f"{KEY}.zero=3", f"{KEY}.shares=[23,9]")

@@ -28,12 +28,20 @@ class Faults:
         restart: seconds from a failure until the run goes on, with a node at hand.
         spares: nodes that stand by.
         repair: seconds until a failed node stands by again.
+        domain: nodes behind one switch or in one rack, which its failure takes together; 1: every node fails alone.
+        domain_share: share of the failures that are a domain's.
     """
 
     mtbf: float
     restart: float
     spares: int
     repair: float
+    domain: int = 1
+    domain_share: float = 0.0
+
+    def together(self, rng: np.random.Generator) -> int:
+        """Draw how many nodes a failure takes."""
+        return self.domain if self.domain_share and rng.random() < self.domain_share else 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +89,15 @@ class Course:
         """How many stand between the start and the end of a step."""
         return steps // self.evaluate_every if self.evaluate_every else 0
 
+    def ledger(self) -> dict[str, float]:
+        """Return the seconds by cause of the run without failures."""
+        return {
+            "startup": self.startup_s,
+            "steps": float(self.working_s(self.steps)),
+            "checkpoint": len(self.saved_at) * self.save_s,
+            "evaluation": self.evaluations(self.steps) * self.evaluate_s,
+        }
+
     def reached_s(self) -> list[float]:
         """Seconds from the first step to each saved state, and 0 before all of them."""
         saved = np.array((0, *self.saved_at), dtype=float)
@@ -95,7 +112,8 @@ class Played:
 
     Attributes:
         ledger: seconds by cause: ``startup``, ``steps``, ``checkpoint``, ``evaluation``, ``lost`` (work that failures
-            undid), ``restart`` and ``spares`` (waiting for a node); they add up to ``time_s``.
+            undid), ``restart``, ``spares`` (waiting for a node) and ``degraded`` (steps that take longer, with fewer
+            replicas); they add up to ``time_s``.
         failures: how many stopped it.
         reached_s: seconds from the beginning to each step of ``Course.saved_at``, failures included.
     """
@@ -115,7 +133,7 @@ def play_run(course: Course, faults: Faults | None, rng: np.random.Generator) ->
     reached = course.reached_s()
     times, down, waited, lost, failures = [0.0] * len(reached), 0.0, 0.0, 0.0, 0
     if faults is not None:
-        _ends(reached, faults)
+        must_end(reached, faults)
     now, at = course.startup_s, 0
     repaired: list[float] = [-1.0] * (faults.spares if faults else 0)  # when each node beside the run is ready
     while at < len(reached) - 1:
@@ -132,22 +150,17 @@ def play_run(course: Course, faults: Faults | None, rng: np.random.Generator) ->
             break
         lost += until - (reached[last] - reached[at])
         now, at, failures = now + until, last, failures + 1
-        heapq.heappush(repaired, now + faults.repair)
-        ready = max(0.0, heapq.heappop(repaired) - now)
+        ready = 0.0
+        for _ in range(faults.together(rng)):
+            heapq.heappush(repaired, now + faults.repair)
+            ready = max(ready, heapq.heappop(repaired) - now)
         now, down, waited = now + faults.restart + ready, down + faults.restart, waited + ready
-    ledger = {
-        "startup": course.startup_s,
-        "steps": float(course.working_s(course.steps)),
-        "checkpoint": len(course.saved_at) * course.save_s,
-        "evaluation": course.evaluations(course.steps) * course.evaluate_s,
-        "lost": lost,
-        "restart": down,
-        "spares": waited,
-    }
+    ledger = course.ledger() | {"lost": lost, "restart": down, "spares": waited, "degraded": 0.0}
     return Played(time_s=now, ledger=ledger, failures=failures, reached_s=tuple(times[1:]))
 
 
-def _ends(reached: list[float], faults: Faults) -> None:
+def must_end(reached: list[float], faults: Faults) -> None:
+    """Raise :class:`InputError` if failures come so often between saved states that a run would not end."""
     longest = float(np.diff(reached).max())
     if longest > LONGEST * faults.mtbf:
         raise InputError(

@@ -35,6 +35,7 @@ MEANS: Final = {
     "schedule": "order of the passes in the pipeline",
     "order": "which degrees are inner and outer in the numbers of ranks",
     "layers_per_stage": "layers of each stage; none: as even as may be",
+    "shares": "micro-batches of each replica; none: equal",
 }
 
 
