@@ -12,6 +12,7 @@ from simulator.engine.serving.service import Served
 from simulator.foundation.errors import Infeasible, InputError
 from simulator.foundation.units import KILO
 from simulator.planner.machines import UNITS
+from simulator.planner.pareto import front
 from simulator.planner.serving.cheapest import Trial, Trials, cheapest, first_that_keeps, fresh_draw
 from simulator.planner.serving.pricing import (
     REASONS,
@@ -29,6 +30,8 @@ _RUNS: Final = 60
 #: how many times a limit, or the number of nodes, is tried when nothing keeps the limits
 _TIMES: Final = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
 _NODES: Final = (2, 4, 8)
+#: what users see of a deployment
+_SEEN: Final = ("ttft_p95_ms", "tpot_p95_ms")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +69,19 @@ class ServicePlan:
         """How much dearer the best runner-up is, as a share; None if there is none."""
         return self.runner_ups[0].cost / self.chosen.cost - 1.0 if self.runner_ups else None
 
+    @property
+    def front(self) -> tuple[Trial, ...]:
+        """Of what was played and keeps the limits, what none beats in price, power, TTFT and TPOT; cheapest first.
+
+        Power is left out where it is not known.
+        """
+        kept = [one for one in self.played if one.keeps]
+        watts = [_watts(one) for one in kept]
+        power = [0.0 if one is None or None in watts else one for one in watts]
+        seen = [[one.result.metrics()[name] for name in _SEEN] for one in kept]
+        rows = [(one.cost, drawn, *users) for one, drawn, users in zip(kept, power, seen, strict=True)]
+        return tuple(kept[row] for row in front(rows))
+
     def facts(self) -> dict[str, Any]:
         """Return everything as plain data, for JSON."""
         return {
@@ -79,11 +95,22 @@ class ServicePlan:
                  "attainments": list(one.attainments)}
                 for one in self.runner_ups
             ],
+            "front": [
+                {**decision(one), "value": one.cost, "power_w": _watts(one),
+                 **{name: one.result.metrics()[name] for name in _SEEN}}
+                for one in self.front
+            ],
             "plans": {"considered": self.considered, "runs": self.runs, "untried": self.untried,
                       "rejected": {name: {"count": count, "reason": REASONS[name]}
                                    for name, count in self.rejected.items() if count}},
             "binding": self.binding,
         }  # fmt: skip
+
+
+def _watts(trial: Trial) -> float | None:
+    """Return the power of all replicas at full load; None where it is not known."""
+    watts = trial.result.watts_per_replica
+    return None if watts is None else watts * trial.result.replicas
 
 
 def decision(trial: Trial) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import pytest
 from simulator.engine.serving.service import serve
 from simulator.foundation.errors import Infeasible, InputError
 from simulator.foundation.randomness import Streams
-from simulator.planner.serving.cheapest import fresh_draw
+from simulator.planner.serving.cheapest import Trial, fresh_draw
 from simulator.planner.serving.service_plan import ServicePlan, recommend_service
 from simulator.scenario import Scenario
 from simulator.simulation.serving import prepare
@@ -44,6 +44,20 @@ def test_the_plan_is_as_cheap_as_brute_force() -> None:
         answers.append(_planned(asked))
         assert answers[-1] == _brute_force(asked), number
     assert sum(answer is not None for answer in answers) >= 4, "most must have an answer, or nothing is shown"
+
+
+def test_nothing_that_was_played_and_keeps_the_limits_beats_the_front(found: ServicePlan) -> None:
+    def measures(one: Trial) -> list[float]:
+        metrics, watts = one.result.metrics(), one.result.watts_per_replica
+        assert watts is not None
+        return [one.cost, watts * one.result.replicas, metrics["ttft_p95_ms"], metrics["tpot_p95_ms"]]
+
+    assert found.front[0].cost == found.chosen.cost
+    for one in found.front:
+        for other in (trial for trial in found.played if trial.keeps):
+            pairs = list(zip(measures(one), measures(other), strict=True))
+            assert not (all(b <= a for a, b in pairs) and any(b < a for a, b in pairs))
+    assert len(found.facts()["front"]) == len(found.front)
 
 
 @pytest.mark.slow
