@@ -10,6 +10,7 @@ import typer
 from simulator.cli import options, output
 
 if TYPE_CHECKING:
+    from simulator.costs.host import Offload
     from simulator.mapping.plan import Plan
     from simulator.profiles.device import Device
     from simulator.profiles.framework import Framework
@@ -28,6 +29,14 @@ def command(
     ep: Annotated[int, typer.Option("--ep", min=1, help="Expert parallelism.")] = 1,
     zero: Annotated[int, typer.Option("--zero", min=0, max=3, help="What DP shards: ZeRO stage.")] = 0,
     recompute: Annotated[str, typer.Option("--recompute", help="none, selective or full.")] = "none",
+    vpp: Annotated[int, typer.Option("--vpp", min=1, help="Virtual stages per pipeline rank.")] = 1,
+    schedule: Annotated[str, typer.Option("--schedule", help="gpipe, 1f1b, zb-h1 or dualpipe.")] = "1f1b",
+    layers_per_stage: Annotated[
+        str, typer.Option("--layers-per-stage", metavar="N,N,...", help="Layers of each stage; else even.")
+    ] = "",
+    offload: Annotated[
+        str, typer.Option("--offload", metavar="PART,...", help="optimizer, parameters, activations: to the host.")
+    ] = "",
     sequence_parallel: Annotated[bool, typer.Option("--sequence-parallel", help="Share norms over TP.")] = False,
     sample_size: Annotated[
         int | None, typer.Option("--sample-size", min=1, help="Of a network's sample: pixels along an edge, frames.")
@@ -57,12 +66,14 @@ def command(
 
     device, count = _devices(on)
     plan = _plan(count, tp=tp, cp=cp, pp=pp, ep=ep, zero=zero, micro_batch=micro_batch, micro_batches=micro_batches,
-                 recompute=recompute, sequence_parallel=sequence_parallel)  # fmt: skip
+                 recompute=recompute, sequence_parallel=sequence_parallel, vpp=vpp, schedule=schedule,
+                 layers_per_stage=_layers(layers_per_stage))  # fmt: skip
     wish = _Wish(seq_len=seq_len, sample_size=sample_size, batch=plan.global_batch, precision=precision,
                  optimizer=optimizer, lora=lora, sparsity=sparsity, quantize=quantize)  # fmt: skip
     job = _job(model, wish, teacher)
+    _all_layers(job, plan)
     alike = (Tier(name="devices", span=count, bandwidth=1.0, port_bandwidth=1.0, latency=0.0),)  # memory sends nothing
-    parts = fitting_memory(job, plan, device, _framework(framework, job), alike)
+    parts = fitting_memory(job, plan, device, _framework(framework, job), alike, offload=_offload(offload, job, count))
     _show(model, device, count, plan, parts, as_json=as_json, as_csv=as_csv)
 
 
@@ -91,6 +102,50 @@ def _plan(count: int, **keys: Any) -> Plan:
     if count % others:
         raise InputError(f"tp*cp*pp = {others} does not divide {count} devices; name a multiple, as in X:{others}.")
     return Plan(dp=count // others, **keys)
+
+
+def _layers(text: str) -> tuple[int, ...]:
+    """Read ``17,15``; raises :class:`InputError` for what is no number of layers."""
+    from simulator.foundation.errors import InputError
+
+    numbers = [part.strip() for part in text.split(",") if part.strip()]
+    if not all(number.isdecimal() for number in numbers):
+        raise InputError(f"--layers-per-stage {text!r}: write the layers of each stage, as in 17,15.")
+    return tuple(int(number) for number in numbers)
+
+
+def _all_layers(job: Job, plan: Plan) -> None:
+    """Raise :class:`InputError` if named stages do not hold all layers of a transformer, or hold a teacher's too."""
+    from simulator.foundation.errors import InputError
+    from simulator.workload.jobs.training import TrainingJob
+    from simulator.workload.transformer_blocks import total_layers
+
+    if not plan.layers_per_stage or not isinstance(job, TrainingJob):
+        return
+    named, layers = sum(plan.layers_per_stage), total_layers(job.model)
+    if named != layers:
+        raise InputError(f"--layers-per-stage adds up to {named} layers; {job.model.name} has {layers}.")
+    if job.teacher is not None:
+        raise InputError("--layers-per-stage: a teacher has other layers than its student; leave it out.")
+
+
+def _offload(text: str, job: Job, devices: int) -> Offload | None:
+    """Read ``optimizer,activations``; how fast the way there is does not matter to what fits."""
+    from simulator.costs.host import Offload
+    from simulator.foundation.errors import InputError
+    from simulator.workload.jobs.training import TrainingJob
+
+    parts = {part.strip() for part in text.split(",") if part.strip()}
+    if unknown := parts - {"optimizer", "parameters", "activations"}:
+        raise InputError(f"--offload {', '.join(sorted(unknown))}: write optimizer, parameters or activations.")
+    if not parts:
+        return None
+    if not isinstance(job, TrainingJob):
+        raise InputError("--offload: a network on samples lies on its device whole; leave it out.")
+    return Offload(
+        optimizer="host" if "optimizer" in parts else None, parameters="host" if "parameters" in parts else None,
+        activations="activations" in parts, devices=devices, link=1.0, host_bandwidth=1.0, host_bytes=float("inf"),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

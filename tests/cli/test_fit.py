@@ -60,3 +60,27 @@ def test_what_a_kind_of_model_does_not_know_is_told(
 ) -> None:
     assert main(["fit", *arguments.split(), "--on", "nvidia-a100-sxm4-80gb:8"]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_schedules_stages_and_offload_are_known(capsys):
+    base = ["fit", "llama-3.1-8b", "--on", "h100-sxm:8", "--tp", "4", "--seq-len", "4096", "--micro-batches", "16"]
+
+    def parts(*more):
+        assert main([*base, "--json", *more]) == 0
+        return json.loads(capsys.readouterr().out)["memory_bytes"]
+
+    whole, staged = parts(), parts("--pp", "2")
+    assert sum(parts("--pp", "2", "--layers-per-stage", "20,12").values()) > sum(staged.values())
+    assert parts("--pp", "2", "--schedule", "gpipe")["activations"] > staged["activations"]
+    assert parts("--offload", "optimizer")["optimizer"] == 0.0
+    assert parts("--offload", "activations")["activations"] < whole["activations"]
+
+
+@pytest.mark.parametrize(("more", "told"), [
+    (("--offload", "gradients"), "write optimizer, parameters or activations"),
+    (("--pp", "2", "--layers-per-stage", "20,10"), "adds up to 30 layers"),
+    (("--pp", "2", "--layers-per-stage", "half,half"), "as in 17,15"),
+])  # fmt: skip
+def test_what_is_written_otherwise_is_answered_with_how(capsys, more, told):
+    assert main(["fit", "llama-3.1-8b", "--on", "h100-sxm:8", "--tp", "4", *more]) == 2
+    assert told in capsys.readouterr().err
