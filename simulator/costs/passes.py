@@ -116,7 +116,8 @@ def attention_kernel(framework: Framework, precision: Precision) -> AttentionKer
 def widening(framework: Framework, precision: Precision) -> float:
     """Return bytes that elementwise operators move over bytes of stored activations: more than 1 under autocast."""
     narrow = precision.activation_bytes <= HALF
-    return WIDENED if precision.mixed or (framework.autocasts and narrow) else 1.0
+    cast = {"always": narrow or precision.mixed, "asked": precision.mixed, "never": False}[framework.autocast]
+    return WIDENED if cast else 1.0
 
 
 def block_passes(

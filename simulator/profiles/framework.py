@@ -30,6 +30,8 @@ AttentionKernel = Literal["unfused", "early-fused", "fused"]
 #: what is recomputed where a run does not say: it may be anything; whole layers once weights are sharded, else nothing;
 #: as little as lets it fit
 Unasked = Literal["unknown", "sharded", "needed"]
+#: whatever a 16-bit run calls its precision; if it is called mixed; or never, for programs that name each format themselves
+Autocast = Literal["always", "asked", "never"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +61,7 @@ class Framework:
     name: str
     dispatch: Dispatch
     attention: AttentionKernel  # of 16-bit training
-    autocasts: bool  # 16-bit products between operators that keep fp32, whatever the run calls its precision
+    autocast: Autocast  # when 16-bit products stand between operators that a list keeps in fp32
     gradient_bytes: float  # bytes of one accumulated gradient element
     overlaps_gradients: bool  # gradient exchange runs beside the backward pass
     overlaps_gathers: bool  # sharded weights are gathered ahead of use
@@ -110,7 +112,7 @@ class FrameworkFile(StrictModel):
     dispatch: Name
     source: Annotated[str, Field(min_length=10)]
     attention: AttentionKernel
-    autocasts: bool = False
+    autocast: Autocast = "asked"
     gradient_bytes: Annotated[float, Field(gt=0, le=8)]
     overlaps_gradients: bool
     overlaps_gathers: bool
@@ -146,7 +148,7 @@ def frameworks() -> dict[str, Framework]:
             name=file.name,
             dispatch=_dispatches()[file.dispatch],
             attention=file.attention,
-            autocasts=file.autocasts,
+            autocast=file.autocast,
             gradient_bytes=file.gradient_bytes,
             overlaps_gradients=file.overlaps_gradients,
             overlaps_gathers=file.overlaps_gathers,

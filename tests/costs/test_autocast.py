@@ -20,7 +20,7 @@ from simulator.workload.models.library import load_model
 
 CATALOGUE = load_catalogue()
 A100 = CATALOGUE.devices["nvidia-a100-sxm4-80gb"]
-PURE = replace(framework_named("pytorch"), autocasts=False)
+PURE = replace(framework_named("pytorch"), autocast="asked")
 
 
 class Silent:
@@ -49,12 +49,18 @@ def test_autocast_moves_wider_elements_between_the_same_products():
 
 
 def test_a_framework_that_autocasts_does_so_whatever_the_run_calls_its_precision():
-    named, unnamed = passes("bf16-amp"), passes("bf16", replace(PURE, autocasts=True))
+    named, unnamed = passes("bf16-amp"), passes("bf16", replace(PURE, autocast="always"))
     assert unnamed.forward.elementwise == pytest.approx(named.forward.elementwise)
 
 
+def test_programs_that_name_each_format_themselves_have_no_list_that_widens():
+    never = replace(PURE, autocast="never")
+    assert passes("bf16-amp", never).forward.elementwise == passes("bf16").forward.elementwise
+    assert framework_named("pax").autocast == framework_named("maxtext").autocast == "never"
+
+
 def test_training_in_32_bits_has_nothing_to_widen():
-    assert passes("tf32", replace(PURE, autocasts=True)).forward.elementwise == passes("tf32").forward.elementwise
+    assert passes("tf32", replace(PURE, autocast="always")).forward.elementwise == passes("tf32").forward.elementwise
 
 
 def test_fused_attention_is_written_for_16_bits():
