@@ -235,7 +235,8 @@ def _gradients(program: Program, backward: Floats, framework: Framework, network
     seconds = np.where(zero == 0, reduced[layout], np.where(zero == 3, 0.0, sharded))
     if not framework.overlaps_gradients:
         return seconds, np.zeros_like(seconds)
-    early = seconds * (1.0 - _last_share(program))[layout]
+    late = _last_share(program)[layout] / times  # of several exchanges only the last has no backward pass beside it
+    early = seconds * (1.0 - late)
     hidden = HIDEABLE * np.minimum(early, backward * times)
     return seconds - hidden, hidden
 

@@ -30,7 +30,7 @@ AttentionKernel = Literal["unfused", "early-fused", "fused"]
 #: what is recomputed where a run does not say: it may be anything; whole layers once weights are sharded, else nothing;
 #: as little as lets it fit
 Unasked = Literal["unknown", "sharded", "needed"]
-#: whatever a 16-bit run calls its precision; if it is called mixed; or never, for programs that name each format themselves
+#: whatever a 16-bit run is called; if it is called mixed; never, for programs that name each format themselves
 Autocast = Literal["always", "asked", "never"]
 
 

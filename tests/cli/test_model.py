@@ -51,7 +51,7 @@ def test_params_adds_the_parts_up_and_holds_them_against_the_published_count(cap
 
 
 def test_params_of_a_model_known_by_its_cost_only_is_refused(capsys):
-    assert main(["model", "params", "timm-regnety-032"]) == 2
+    assert main(["model", "params", "timm-ghostnet-100"]) == 2
     assert "forward cost only" in capsys.readouterr().err
 
 

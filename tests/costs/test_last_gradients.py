@@ -28,16 +28,17 @@ class Counting:
     """A network on which a gigabyte takes a microsecond: any backward pass is long enough to hide it."""
 
     def time(self, operation, size, group):
-        return np.where(operation == "all_reduce", size * 1e-15, 0.0)
+        return np.where(operation == "all_gather", 0.0, size * 1e-15)
 
 
-def exchange(vocab: int, framework=WHOLE):
+def exchange(vocab: int, framework=WHOLE, **plan: int):
     """Return parameters, and shown and hidden seconds, of GPT-3 1.3B with another vocabulary on eight devices."""
     cluster = build_cluster(nodes=[(CATALOGUE.nodes["dgx-a100-640gb"], A100, 1)], links=CATALOGUE.links,
                             fabric=Fabric(shape="fat-tree"))  # fmt: skip
     model = replace(load_model("gpt3-1.3b"), vocab=vocab, learned_positions=False)
-    job = TrainingJob(model=model, seq_len=2048, global_batch=8)
-    program = lower(job, PlanTable.of([Plan(dp=8, micro_batch=1)]), cluster.tiers)
+    layout = Plan(dp=8, micro_batch=1, **plan)
+    job = TrainingJob(model=model, seq_len=2048, global_batch=layout.global_batch)
+    program = lower(job, PlanTable.of([layout]), cluster.tiers)
     times = price(program, Machine.of(A100, job.precision), framework, Counting())
     return count_parameters(model), float(times.gradients[0]), float(times.gradients_hidden[0])
 
@@ -54,3 +55,10 @@ def test_a_framework_that_waits_shows_all_of_it():
     _, shown, hidden = exchange(50_000, replace(WHOLE, overlaps_gradients=False))
     assert hidden == 0
     assert shown == pytest.approx(sum(exchange(50_000)[1:]))
+
+
+@pytest.mark.parametrize("micro_batches", [2, 8])
+def test_of_an_exchange_in_every_micro_batch_only_the_last_has_nothing_beside_it(micro_batches):
+    counts, shown, hidden = exchange(500_000, zero=2, micro_batches=micro_batches)
+    late = counts.embedding / counts.total / micro_batches
+    assert shown / (shown + hidden) == pytest.approx(late + (1 - late) * 0.1, rel=0.02)

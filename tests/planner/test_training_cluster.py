@@ -127,11 +127,11 @@ def test_energy_and_carbon_are_power_over_the_run_and_choose_other_clusters_than
         watts = machine.node.power_w or machine.device.tdp_w * machine.node.device_count
         assert one.joules == pytest.approx(one.seconds * one.nodes * watts)
         assert one.grams == pytest.approx(one.joules / 3.6e6 * 369.0 * 1.135)  # us-east-1, AWS
-    assert found.chosen.grams == min(one.grams for one in found.offers)
+    assert found.chosen.grams == pytest.approx(min(one.grams for one in found.offers))
     assert (
         recommend_cluster(_asked("slo.finish=300 d"), objective="energy", confirm=0).chosen.nodes == found.chosen.nodes
     )
-    assert found.chosen in found.unbeaten
+    assert any((one.machine, one.nodes) == (found.chosen.machine, found.chosen.nodes) for one in found.unbeaten)
     assert set(found.front) <= set(found.unbeaten)
 
 

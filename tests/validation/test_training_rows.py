@@ -50,7 +50,7 @@ def test_litgpt_recomputes_only_where_weights_are_sharded(micro_batch, devices, 
     assert run_of(row, CATALOGUE).plan.recompute == ("full" if devices > 1 else "none")
     assert predict_training_row(row, CATALOGUE).fits is fits
     # on several devices reading the checkpoint is the peak, however long the samples are
-    assert (peak(row) > peak({**row, "seq_len_tokens": "128"})) is (devices == 1)
+    assert (peak(row) > 1.001 * peak({**row, "seq_len_tokens": "128"})) is (devices == 1)
 
 
 def test_pytorch_splits_no_model_by_itself():
