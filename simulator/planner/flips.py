@@ -44,22 +44,22 @@ def flips_of(
         kept = 1.0
         for step in _TRIED:
             factor = step if upward else 1.0 / step
-            if decide(factor) != now:
-                found.append(_between(assumption, decide, say, kept, factor))
+            if (then := decide(factor)) != now:
+                found.append(_between(assumption, decide, say, now, then, kept, factor))
                 break
             kept = factor
     return tuple(found) or (Flip(assumption=assumption, factor=None, becomes="the same"),)
 
 
 def _between(
-    assumption: str, decide: Callable[[float], Hashable | None], say: Callable[[Any], str], kept: float, other: float
-) -> Flip:
-    now = decide(kept)
+    assumption: str, decide: Callable[[float], Hashable | None], say: Callable[[Any], str], now: Hashable | None,
+    then: Hashable | None, kept: float, other: float,
+) -> Flip:  # fmt: skip
+    """Return the flip between the factor ``kept``, at which it is ``now``, and ``other``, at which it is ``then``."""
     for _ in range(_HALVINGS):
         middle = (kept * other) ** 0.5
-        if decide(middle) == now:
+        if (found := decide(middle)) == now:
             kept = middle
         else:
-            other = middle
-    then = decide(other)
+            other, then = middle, found
     return Flip(assumption=assumption, factor=other, becomes="nothing keeps the limits" if then is None else say(then))

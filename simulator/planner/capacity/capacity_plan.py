@@ -363,10 +363,14 @@ def _flips(asked: _Asked) -> Iterator[Flip]:
     named = {way for one in asked.regions for way in (*one.committed, *one.hourly)}
     for way in (*COMMITTED, *HOURLY):
         if way in named:
-            yield from flips_of(f"price of {way}", lambda factor, way=way: _priced(asked, way, factor).choice(), _said)  # type: ignore[misc]
+            yield from _flips_of_way(asked, way)
     if "owned" in named:
         yield from flips_of("price of electricity", lambda factor: _powered(asked, factor).choice(), _said)
     yield from flips_of("demand", lambda factor: _scaled(asked, factor).choice(), _said)
+
+
+def _flips_of_way(asked: _Asked, way: Way) -> tuple[Flip, ...]:
+    return flips_of(f"price of {way}", lambda factor: _priced(asked, way, factor).choice(), _said)
 
 
 def _priced(asked: _Asked, way: Way, factor: float) -> _Asked:
