@@ -49,17 +49,15 @@ class Solved:
 class Programme:
     """Variables within bounds and rows over them."""
 
-    _lower: list[float] = field(default_factory=list)
     _upper: list[float] = field(default_factory=list)
     _whole: list[bool] = field(default_factory=list)
     _rows: list[tuple[dict[int, float], float, float]] = field(default_factory=list)
 
     def variable(self, most: float = math.inf, *, whole: bool = True) -> int:
         """Add a variable of at least 0 and return its number."""
-        self._lower.append(0.0)
         self._upper.append(most)
         self._whole.append(whole)
-        return len(self._lower) - 1
+        return len(self._upper) - 1
 
     def keep(self, terms: Terms, *, least: float = -math.inf, most: float = math.inf) -> None:
         """Add a row: the weighted sum of variables stays between two bounds."""
@@ -67,10 +65,6 @@ class Programme:
             self._rows.append((dict(terms), least, most))
         else:
             assert least <= 0.0 <= most, "a row without variables that cannot be kept"
-
-    def fix(self, variable: int, value: float) -> None:
-        """Hold a variable at a value."""
-        self._lower[variable] = self._upper[variable] = value
 
     def minimise(self, objectives: Sequence[Terms], *, nodes: int | None = None) -> Solved | None:
         """Return the answer that is best by the first objective, then by the next; None if no row set can be kept.
@@ -101,13 +95,13 @@ class Programme:
         from scipy.optimize import Bounds, LinearConstraint, milp
         from scipy.sparse import csr_array
 
-        count, costs = len(self._lower), np.zeros(len(self._lower))
+        count, costs = len(self._upper), np.zeros(len(self._upper))
         costs[list(terms)] = list(terms.values())
         kept = [row for row in rows if row[0]]
         where = ([number for number, row in enumerate(kept) for _ in row[0]], [key for row in kept for key in row[0]])
         matrix = csr_array(([value for row in kept for value in row[0].values()], where), shape=(len(kept), count))
         limits = LinearConstraint(matrix, np.array([row[1] for row in kept]), np.array([row[2] for row in kept]))
-        found = milp(costs, integrality=np.array(self._whole, dtype=int), bounds=Bounds(self._lower, self._upper),
+        found = milp(costs, integrality=np.array(self._whole, dtype=int), bounds=Bounds(0.0, self._upper),
                      constraints=[limits] if kept else [],
                      options={"mip_rel_gap": _GAP, "node_limit": _ENDLESS if nodes is None else nodes})  # fmt: skip
         if found.x is None:

@@ -48,13 +48,9 @@ def files(order: TrainOrder) -> dict[str, str]:
 def _module(order: TrainOrder) -> str:
     plan = order.plan
     recompute = plan.recompute == "full"
-    extra = (
-        "\nfrom torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoint_wrapper"
-        if recompute
-        else ""
-    )
+    extra = f"\n{_WRAPPER}" if recompute else ""
     wrapped = "\n    blocks = [checkpoint_in_place(model, block) for block in blocks]" if recompute else ""
-    helper = _RECOMPUTE if recompute else ""
+    replacing = _RECOMPUTE if recompute else ""
     return f'''"""Written by rackcast {__version__}. Names checked against {CHECKED}."""
 
 import torch{extra}
@@ -65,7 +61,7 @@ DATA_PARALLEL = {plan.dp}
 MICRO_BATCH = {plan.micro_batch}  # samples of one forward pass of one rank
 MICRO_BATCHES = {plan.micro_batches}  # forward passes before each update; synchronise gradients at the last
 SEQUENCE = {order.job.seq_len}
-{helper}
+{replacing}
 
 def parallelize(model, blocks, device_type="cuda"):
     """Shard the transformer blocks of a model, then the rest; call it once the process group is there."""

@@ -16,9 +16,6 @@ from simulator.topology.scaleup import devices_per_node
 
 Level = Literal["node", "leaf"]
 
-#: levels that a job can be kept within
-LEVELS: Final = ("node", "leaf", "site")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:

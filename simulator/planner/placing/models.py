@@ -69,7 +69,6 @@ def place_models(
     options: Sequence[Option],
     *,
     share: bool,
-    search_nodes: int | None = None,
 ) -> Pool | None:
     """Return the cheapest nodes and what stands on them so that every model's rate is served; None if nothing does.
 
@@ -92,7 +91,7 @@ def place_models(
     for kind in kinds:
         problem.keep({**taken[kind.name], nodes[kind.name]: -float(kind.devices)}, most=0.0)
     cost = {nodes[kind.name]: kind.price for kind in kinds}
-    found = problem.minimise([cost, dict.fromkeys([*whole.values(), *slots.used], 1.0)], nodes=search_nodes)
+    found = problem.minimise([cost, dict.fromkeys([*whole.values(), *slots.used], 1.0)])
     if found is None:
         return None
     return Pool(
