@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from simulator.foundation.units import DAY, HOUR
 from simulator.planner.pages import parts
 from simulator.planner.sensitivity import sensitivity
 from simulator.planner.serving.deployments import Deployment
@@ -15,8 +14,6 @@ from simulator.profiles.efficiency import efficiency_of
 from simulator.profiles.error_bands import error_band
 from simulator.results.price_plot import plot_fleets
 from simulator.results.report import Grid, Reason, Report, Section, Tile, picture
-
-_MONTH_DAYS = 30.0
 
 
 def mix_report(found: FleetMix) -> Report:
@@ -38,7 +35,7 @@ def _tiles(found: FleetMix) -> Iterator[Tile]:
     yield Tile(
         label="price",
         value=f"{found.mix.price:,.2f} USD/h",
-        note=f"{found.mix.price * _MONTH_DAYS * DAY / HOUR:,.0f} USD in 30 days",
+        note=f"{found.mix.price * parts.MONTH_HOURS:,.0f} USD in 30 days",
     )
     yield Tile(label="nodes", value=f"{sum(found.mix.nodes)}", note=f"of {sum(n > 0 for n in found.mix.nodes)} kinds")
     yield Tile(
@@ -93,7 +90,7 @@ def _sections(found: FleetMix) -> Iterator[Section]:
         text=("The fleet, and the requests per second of each group that it serves.",),
         grids=(Grid.of(tuple(name.replace("_", " ") for name in rows[0]), [tuple(row.values()) for row in rows]),),
     )
-    alone = [(name, price) for name, price in found.alone()]
+    alone = list(found.alone())
     can = [(name, price) for name, price in alone if price is not None]
     drawn = plot_fleets(
         ["this mix", *(f"{name} alone" for name, _ in can)], [found.mix.price, *(price for _, price in can)], "USD/h"
@@ -120,10 +117,9 @@ def _sections(found: FleetMix) -> Iterator[Section]:
 
 
 def _ledger(found: FleetMix) -> Grid:
-    month = _MONTH_DAYS * DAY / HOUR
     rows = [
-        (name, f"{usd:,.2f}", f"{usd * month:,.0f}")
+        (name, f"{usd:,.2f}", f"{usd * parts.MONTH_HOURS:,.0f}")
         for name, usd in ((str(row["node"]), float(str(row["usd_per_hour"]))) for row in found.rows())
     ]
-    rows.append(("together", f"{found.mix.price:,.2f}", f"{found.mix.price * month:,.0f}"))
+    rows.append(("together", f"{found.mix.price:,.2f}", f"{found.mix.price * parts.MONTH_HOURS:,.0f}"))
     return Grid.of(("kind", "USD an hour", "USD in 30 days"), rows, marked=len(rows) - 1)

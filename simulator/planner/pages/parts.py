@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from simulator import __version__
+from simulator.foundation.units import DAY, HOUR
 from simulator.planner.sensitivity import Tried
 from simulator.profiles.error_bands import ErrorBand
 from simulator.results.report import Grid, Section
 from simulator.scenario import Scenario
 from simulator.simulation.inputs import inputs_of, parts_sha256
+
+#: hours of the thirty days that prices by the hour are told for too
+MONTH_HOURS: Final = 30.0 * DAY / HOUR
 
 
 def kicker(scenario: Scenario) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from simulator.foundation.units import DAY, GIGA, HOUR, KILO
+from simulator.foundation.units import GIGA, KILO
 from simulator.planner.pages import parts
 from simulator.planner.sensitivity import sensitivity
 from simulator.planner.serving.cheapest import Trial, fresh_draw
@@ -14,8 +14,6 @@ from simulator.planner.serving.service_report import SHOWN, shown
 from simulator.results.price_plot import Played, plot_prices
 from simulator.results.report import Grid, Reason, Report, Section, Tile, picture
 from simulator.results.serving_plots import plot_latency
-
-_MONTH_DAYS = 30.0
 
 
 def service_report(found: ServicePlan) -> Report:
@@ -55,7 +53,7 @@ def _tiles(found: ServicePlan) -> Iterator[Tile]:
 def _monthly(found: ServicePlan) -> str:
     if found.objective != "cost":
         return ""
-    return f"{found.chosen.cost * _MONTH_DAYS * DAY / HOUR:,.0f} USD in 30 days"
+    return f"{found.chosen.cost * parts.MONTH_HOURS:,.0f} USD in 30 days"
 
 
 def _reasons(found: ServicePlan) -> Iterator[Reason]:
@@ -71,7 +69,7 @@ def _reasons(found: ServicePlan) -> Iterator[Reason]:
         text=f"Played on {len(found.chosen.attainments)} draws of the traffic; a fresh draw "
         f"is expected to keep the limits for {fresh_draw(found.chosen.attainments):.1%} or more with 95 %.",
     )
-    dense, context, prompt = _shares(found.chosen)
+    dense, context, prompt = found.chosen.priced.steady.shares
     yield Reason(
         head="Bottleneck",
         text=f"of a step at full load matrix products and exchanges take {dense:.0%}, reading "
@@ -80,12 +78,6 @@ def _reasons(found: ServicePlan) -> Iterator[Reason]:
     yield Reason(head="What would help", text=_help(dense, context, prompt))
     yield Reason(head="What binds", text=f"{found.binding}.")
     yield Reason(head="How sure", text=parts.trust(found.chosen.result.label, found.chosen.result.band))
-
-
-def _shares(trial: Trial) -> tuple[float, float, float]:
-    steady = trial.priced.steady
-    whole = steady.dense_s + steady.context_s + steady.prompt_s
-    return steady.dense_s / whole, steady.context_s / whole, steady.prompt_s / whole
 
 
 def _help(dense: float, context: float, prompt: float) -> str:
@@ -144,9 +136,8 @@ def _money(found: ServicePlan) -> Iterator[Section]:
     if found.objective != "cost":
         return
     price, busy = found.chosen.cost, found.chosen.result.metrics()["busy_fraction"]
-    month = _MONTH_DAYS * DAY / HOUR
     rows = [
-        (name, f"{share:.1%}", f"{price * share:,.2f}", f"{price * share * month:,.0f}", meaning)
+        (name, f"{share:.1%}", f"{price * share:,.2f}", f"{price * share * parts.MONTH_HOURS:,.0f}", meaning)
         for name, share, meaning in (
             ("at work", busy, "replicas run a step"),
             ("waiting", 1.0 - busy, "no request is there, or the draw ends"),

@@ -62,11 +62,11 @@ def _decision(found: ServicePlan) -> Iterator[str]:
 
 def _bottleneck(found: ServicePlan) -> Iterator[str]:
     steady = found.chosen.priced.steady
-    whole = steady.dense_s + steady.context_s + steady.prompt_s
+    dense, context, prompt = steady.shares
     yield (
-        f"At the most that a replica takes, a step of {steady.tokens:.0f} tokens lasts {whole * KILO:.1f} ms: matrix "
-        f"products and exchanges {steady.dense_s / whole:.0%}, reading the cache {steady.context_s / whole:.0%}, "
-        f"attention of prompts {steady.prompt_s / whole:.0%}."
+        f"At the most that a replica takes, a step of {steady.tokens:.0f} tokens lasts {steady.step_s * KILO:.1f} ms: "
+        f"matrix products and exchanges {dense:.0%}, reading the cache {context:.0%}, "
+        f"attention of prompts {prompt:.0%}."
     )
 
 

@@ -34,6 +34,16 @@ class Steady:
     context_s: float
     prompt_s: float
 
+    @property
+    def step_s(self) -> float:
+        """The whole step."""
+        return self.dense_s + self.context_s + self.prompt_s
+
+    @property
+    def shares(self) -> tuple[float, float, float]:
+        """Shares of the parts in the step, in their order."""
+        return self.dense_s / self.step_s, self.context_s / self.step_s, self.prompt_s / self.step_s
+
 
 def steady_of(engine: EngineClass, requests: Requests, limits: Limits) -> Steady:
     """Return the fastest steady state within the limits; rate 0 if there is none."""
