@@ -233,7 +233,7 @@ def _traffic(found: ServicePlan) -> Iterator[Tried]:
     """The chosen deployment on its nodes, played with the same requests arriving faster or slower."""
     question = service_question(found.scenario, found.workload, found.objective)
     for factor in TRAFFIC:
-        draws = tuple(replace(one, arrival_s=one.arrival_s / factor) for one in question.draws)
+        draws = tuple(one.faster(factor) for one in question.draws)
         trial = Trials(question=replace(question, draws=draws), most_runs=len(draws)).play(
             found.chosen.priced, found.chosen.nodes
         )

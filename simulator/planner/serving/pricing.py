@@ -82,16 +82,26 @@ def service_question(scenario: Scenario, workload: ServeWorkload, objective: str
             f"the planner sizes fleets of equal replicas that stay; leave scale, events and replicas.prefill of "
             f"{workload.id!r} out, and try the answer with them in `rackcast run`."
         )
+    draws = draws_of(scenario, workload)
+    return ServiceQuestion(
+        scenario=scenario, workload=workload, objective=objective, machines=machines_of(scenario, objective),
+        draws=draws, choices=scenario.plan.choices,
+    )  # fmt: skip
+
+
+def draws_of(scenario: Scenario, workload: ServeWorkload) -> tuple[Requests, ...]:
+    """Return the traffic of a service, once for each of ``plan.seeds``.
+
+    Raises:
+        InputError: no limits, so that there is nothing to keep, or no requests.
+    """
     if all(limit is None for limit in (workload.limits.ttft_s, workload.limits.tpot_s, workload.limits.latency_s)):
         raise InputError(f"{workload.id!r} has no limits to keep; write limits, as in {{ttft: 1 s, tpot: 50 ms}}.")
     first = scenario.run.seed
     draws = tuple(workload.traffic.draw(Streams(first + number)) for number in range(scenario.plan.seeds))
     if not all(len(requests) for requests in draws):
         raise InputError(f"no request of {workload.id!r} arrives; raise traffic.seconds or the rate.")
-    return ServiceQuestion(
-        scenario=scenario, workload=workload, objective=objective, machines=machines_of(scenario, objective),
-        draws=draws, choices=scenario.plan.choices,
-    )  # fmt: skip
+    return draws
 
 
 def price_deployments(question: ServiceQuestion) -> tuple[list[PricedDeployment], dict[str, int]]:

@@ -14,11 +14,11 @@ import numpy as np
 
 from simulator.engine.serving.service import serve
 from simulator.foundation.errors import Infeasible, InputError
-from simulator.foundation.randomness import Streams
 from simulator.foundation.units import HOUR
 from simulator.planner.emissions import node_grams_per_s
 from simulator.planner.pareto import front
 from simulator.planner.serving.cheapest import fresh_draw
+from simulator.planner.serving.pricing import draws_of
 from simulator.results.serving import ServingResult
 from simulator.scenario import Scenario
 from simulator.scenario.serve import ServeWorkload
@@ -142,9 +142,6 @@ def recommend_scaling(scenario: Scenario, workload: ServeWorkload, *, objective:
     name = objective or scenario.plan.objective or "cost"
     if name not in UNITS:
         raise InputError(f"plan.objective: bounds are chosen by {', '.join(UNITS)}, found {name!r}.")
-    limits = workload.limits
-    if all(limit is None for limit in (limits.ttft_s, limits.tpot_s, limits.latency_s)):
-        raise InputError(f"{workload.id!r} has no limits to keep; write limits, as in {{ttft: 1 s, tpot: 50 ms}}.")
     player = _Player.of(scenario, workload, name)
     played, excluded, untried = _search(player, _pairs(player, workload))
     kept = [one for one in played if one.keeps]
@@ -198,10 +195,7 @@ class _Player:
 
     @staticmethod
     def of(scenario: Scenario, workload: ServeWorkload, objective: str) -> _Player:
-        first = scenario.run.seed
-        draws = [workload.traffic.draw(Streams(first + number)) for number in range(scenario.plan.seeds)]
-        if not all(len(requests) for requests in draws):
-            raise InputError(f"no request of {workload.id!r} arrives; raise traffic.seconds or the rate.")
+        first, draws = scenario.run.seed, draws_of(scenario, workload)
         ready = prepare(scenario, replace(workload, scale=None), requests=draws[0])
         room = sum(pool.count for pool in ready.service.pools)
         served = result_of(scenario, workload, ready, serve(draws[0].rows(slice(0, 1)), ready.service, seed=first))
@@ -237,8 +231,7 @@ class _Player:
             ready = prepare(self.scenario, workload, requests=requests)
             served = serve(requests, ready.service, seed=self.scenario.run.seed + number)
             self.runs += 1
-            found = result_of(self.scenario, workload, ready, served)
-            first = first or found
+            first = first or result_of(self.scenario, workload, ready, served)
             shares.append(float(served.meets(workload.limits).mean()))
             up.append(served.timeline.replica_seconds)
             if shares[-1] < workload.attainment:

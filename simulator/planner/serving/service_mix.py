@@ -9,7 +9,7 @@ the programme is solved again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -154,15 +154,7 @@ def _rate(question: ServiceQuestion, deployment: Deployment, requests: Requests)
 
 def _of_group(requests: Requests, group: int) -> Requests:
     assert requests.group is not None, "the traffic has groups"
-    return _picked(requests, np.flatnonzero(requests.group == group))
-
-
-def _picked(requests: Requests, rows: npt.NDArray[np.int64]) -> Requests:
-    assert requests.group is not None, "the traffic has groups"
-    return replace(
-        requests, arrival_s=requests.arrival_s[rows], prompt=requests.prompt[rows], output=requests.output[rows],
-        group=requests.group[rows], priority=None if requests.priority is None else requests.priority[rows],
-    )  # fmt: skip
+    return requests.rows(np.flatnonzero(requests.group == group))
 
 
 def _play(
@@ -176,7 +168,7 @@ def _play(
             rows = np.flatnonzero(kind == number)
             if not len(rows):
                 continue
-            workload, mine = deployment.workload(question.workload), _picked(requests, rows)
+            workload, mine = deployment.workload(question.workload), requests.rows(rows)
             ready = prepare(deployment.scenario(question.scenario, mix.nodes[number]), workload, requests=mine)
             kept = int(serve(mine, ready.service, seed=seed).meets(workload.limits).sum())
             good += kept
