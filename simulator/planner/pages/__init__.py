@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from simulator.planner.capacity.capacity_plan import CapacityPlan
+from collections.abc import Callable
+from functools import singledispatch
+from typing import Final
+
 from simulator.planner.decide import Answer
 from simulator.planner.pages.capacity import capacity_report
 from simulator.planner.pages.cluster import cluster_report
@@ -12,31 +15,31 @@ from simulator.planner.pages.placement import placement_report
 from simulator.planner.pages.pool import pool_report
 from simulator.planner.pages.scaling import scaling_report
 from simulator.planner.pages.service import service_report
-from simulator.planner.placing.placement_plan import PlacementPlan
-from simulator.planner.recommendation import Recommendation
-from simulator.planner.serving.scaling_plan import ScalingPlan
-from simulator.planner.serving.service_mix import FleetMix
-from simulator.planner.serving.service_plan import ServicePlan
-from simulator.planner.serving.service_pool import ServicePool
-from simulator.results.report import page
+from simulator.results.report import Report, page
 
 __all__ = ["html_of"]
+
+_PAGES: Final[tuple[Callable[..., Report], ...]] = (
+    capacity_report,
+    cluster_report,
+    layout_report,
+    mix_report,
+    placement_report,
+    pool_report,
+    scaling_report,
+    service_report,
+)
 
 
 def html_of(found: Answer) -> str:
     """Return the page of an answer: self-contained HTML, the same bytes for the same answer."""
-    if isinstance(found, Recommendation):
-        return page(layout_report(found))
-    if isinstance(found, ServicePlan):
-        return page(service_report(found))
-    if isinstance(found, FleetMix):
-        return page(mix_report(found))
-    if isinstance(found, ScalingPlan):
-        return page(scaling_report(found))
-    if isinstance(found, ServicePool):
-        return page(pool_report(found))
-    if isinstance(found, PlacementPlan):
-        return page(placement_report(found))
-    if isinstance(found, CapacityPlan):
-        return page(capacity_report(found))
-    return page(cluster_report(found))
+    return page(_report_of(found))
+
+
+@singledispatch
+def _report_of(found: Answer) -> Report:
+    raise AssertionError(f"no page of {type(found).__name__}")
+
+
+for _page in _PAGES:  # each for the kind of answer that it takes
+    _ = _report_of.register(_page)

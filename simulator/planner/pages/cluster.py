@@ -18,7 +18,7 @@ _SHOWN = 12  # clusters in the table of those that came next
 def cluster_report(found: ClusterPlan) -> Report:
     """Return the page of a cluster: machines first, then the layout on them."""
     one = found.chosen
-    inner = layout.layout_report(found.plan)
+    inner = layout.report_with(found.plan)
     return replace(
         inner,
         title=f"{found.plan.scenario.name}: cluster for a training run",
@@ -26,7 +26,7 @@ def cluster_report(found: ClusterPlan) -> Report:
         detail=f"The best by {found.objective} of {len(found.offers)} clusters. Layout: {layout.in_short(found.plan)}. "
         f"{inner.detail}",
         reasons=(*_reasons(found), *(one for one in inner.reasons if one.head not in ("Why this one", "What binds"))),
-        sections=(*_sections(found), *(one for one in inner.sections if not one.title.startswith("Which assumption"))),
+        sections=(*_sections(found), *inner.sections),
     )
 
 
@@ -63,10 +63,9 @@ def _sections(found: ClusterPlan) -> Iterator[Section]:
     ]
     mine = f"{found.chosen.nodes} x {found.chosen.machine.node.name}"
     marked = next((number for number, row in enumerate(rows) if row[0] == mine), None)
-    refused = [(name, reason) for name, reason in found.refused]
     grids = [Grid.of(("cluster", "time", "USD", "against the chosen", "within limits"), rows, marked=marked)]
-    if refused:
-        grids.append(Grid.of(("cluster", "put out because"), refused, title="Clusters that cannot run it"))
+    if found.refused:
+        grids.append(Grid.of(("cluster", "put out because"), found.refused, title="Clusters that cannot run it"))
     yield Section(
         title="Which cluster",
         grids=tuple(grids),

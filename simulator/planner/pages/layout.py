@@ -41,6 +41,12 @@ MEANS: Final = {
 
 def layout_report(found: Recommendation) -> Report:
     """Return the page of a layout on a given cluster."""
+    told = parts.flips(sensitivity(found), text="The search was done again with one figure of the machine changed.")
+    return report_with(found, told)
+
+
+def report_with(found: Recommendation, *flips: Section) -> Report:
+    """Return the page of a layout with what is told of other assumptions in its place, or left out."""
     plan, result = found.plan, found.result
     machines = ", ".join(f"{group.count} x {group.node.name}" for group in found.scenario.groups)
     return Report(
@@ -51,7 +57,7 @@ def layout_report(found: Recommendation) -> Report:
         f"{plan.global_batch} samples {_length(result.job)}a step.",
         tiles=tuple(tiles(found)),
         reasons=tuple(reasons(found)),
-        sections=tuple(sections(found)),
+        sections=tuple(sections(found, flips)),
         footer=parts.foot(found.scenario),
     )
 
@@ -111,7 +117,7 @@ def reasons(found: Recommendation) -> Iterator[Reason]:
     yield Reason(head="How sure", text=parts.trust(found.result.label, found.result.band))
 
 
-def sections(found: Recommendation) -> Iterator[Section]:
+def sections(found: Recommendation, flips: tuple[Section, ...]) -> Iterator[Section]:
     """Yield everything below the first screen."""
     result = found.result
     rows = [(name, value, MEANS[name]) for name, value in asdict(found.plan).items() if value != ()]
@@ -137,7 +143,7 @@ def sections(found: Recommendation) -> Iterator[Section]:
         grids=(parts.rejections(found.rejected, REASONS),),
         text=(f"{found.considered:,} plans were looked at, {found.priced:,} of them priced; {found.fitting:,} fit.",),
     )
-    yield parts.flips(sensitivity(found), text="The search was done again with one figure of the machine changed.")
+    yield from flips
     yield from _money(found)
     ranks = picture(result.plot.layout(), "Ranks on devices, coloured by pipeline stage")
     yield Section(title="Where the ranks sit", pictures=(ranks,))
