@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -158,6 +158,20 @@ def _hold(expected: GoldenFile, found: Answer | None, failing: tuple[str, ...]) 
         output.warn(told)
 
 
+#: class of answer -> the module whose ``decision(found)`` shows it and whose ``draw(found, folder)``, if it has one,
+#: draws its pictures, and the name of its CSV
+SHOWN_BY: Final = {
+    "Recommendation": ("simulator.cli.plan_train", "plan.csv"),
+    "ClusterPlan": ("simulator.cli.plan_cluster", "clusters.csv"),
+    "ServicePlan": ("simulator.cli.plan_serve", "plan.csv"),
+    "FleetMix": ("simulator.cli.plan_mix", None),
+    "ScalingPlan": ("simulator.cli.plan_scaling", "plan.csv"),
+    "ServicePool": ("simulator.cli.plan_pool", "plan.csv"),
+    "PlacementPlan": ("simulator.cli.plan_place", "plan.csv"),
+    "CapacityPlan": ("simulator.cli.plan_capacity", "plan.csv"),
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Told:
     """An answer as it is shown, the name of its CSV, and what draws its pictures into a folder."""
@@ -168,48 +182,20 @@ class _Told:
 
 
 def _told(found: Answer, question: Scenario) -> _Told:
-    from simulator.cli import (
-        plan_capacity,
-        plan_cluster,
-        plan_mix,
-        plan_place,
-        plan_pool,
-        plan_scaling,
-        plan_serve,
-        plan_train,
-    )
-    from simulator.planner.capacity.capacity_plan import CapacityPlan
-    from simulator.planner.placing.placement_plan import PlacementPlan
-    from simulator.planner.recommendation import Recommendation
-    from simulator.planner.serving.scaling_plan import ScalingPlan
-    from simulator.planner.serving.service_mix import FleetMix
-    from simulator.planner.serving.service_plan import ServicePlan
-    from simulator.planner.serving.service_pool import ServicePool
+    import importlib
+
     from simulator.simulation.inputs import inputs_of
 
-    if isinstance(found, Recommendation):
-        told = _Told(decision=plan_train.decision(found), table="plan.csv", draw=partial(plan_train.draw, found))
-    elif isinstance(found, ServicePlan):
-        told = _Told(decision=plan_serve.decision(found), table="plan.csv", draw=_nothing)
-    elif isinstance(found, FleetMix):
-        told = _Told(decision=plan_mix.decision(found), table=None, draw=_nothing)
-    elif isinstance(found, ScalingPlan):
-        told = _Told(decision=plan_scaling.decision(found), table="plan.csv", draw=_nothing)
-    elif isinstance(found, ServicePool):
-        told = _Told(decision=plan_pool.decision(found), table="plan.csv", draw=_nothing)
-    elif isinstance(found, PlacementPlan):
-        told = _Told(decision=plan_place.decision(found), table="plan.csv", draw=partial(plan_place.draw, found))
-    elif isinstance(found, CapacityPlan):
-        told = _Told(decision=plan_capacity.decision(found), table="plan.csv", draw=partial(plan_capacity.draw, found))
-    else:
-        told = _Told(decision=plan_cluster.decision(found), table="clusters.csv",
-                     draw=partial(plan_cluster.draw, found))  # fmt: skip
-    facts = {**told.decision.facts, "inputs": inputs_of(question)}
-    return replace(told, decision=replace(told.decision, facts=facts))
+    name, table = SHOWN_BY[type(found).__name__]
+    of_kind = importlib.import_module(name)
+    decision: Decision = of_kind.decision(found)
+    draw = getattr(of_kind, "draw", _nothing)
+    facts = {**decision.facts, "inputs": inputs_of(question)}
+    return _Told(decision=replace(decision, facts=facts), table=table, draw=partial(draw, found))
 
 
-def _nothing(folder: Path) -> list[Path]:
-    del folder
+def _nothing(found: Answer, folder: Path) -> list[Path]:
+    del found, folder
     return []
 
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from simulator.cli.decision import Decision, Shown
 
 if TYPE_CHECKING:
-    from simulator.planner.training_cluster import ClusterPlan, Offer
-    from simulator.results.cluster_plot import ClusterPoint
+    from simulator.planner.training_cluster import ClusterPlan
 
 COLUMNS = ("node", "nodes", "devices", "time_to_train_s", "cost_usd", "energy_j", "carbon_g", "on_front", "chosen")
 
@@ -38,11 +37,7 @@ def sentences(found: ClusterPlan) -> list[str]:
 
 def rows(found: ClusterPlan) -> list[tuple[object, ...]]:
     """Return every cluster as a row of :data:`COLUMNS`, the best first."""
-    return [(*one.facts().values(), one in found.front, _same(one, found.chosen)) for one in found.offers]
-
-
-def _same(one: Offer, other: Offer) -> bool:
-    return (one.machine, one.nodes) == (other.machine, other.nodes)
+    return [(*one.facts().values(), one in found.front, found.takes(one)) for one in found.offers]
 
 
 def decision(found: ClusterPlan) -> Decision:
@@ -51,7 +46,7 @@ def decision(found: ClusterPlan) -> Decision:
 
     front = [
         (f"{one.nodes} x {one.machine.node.name}", show(one.seconds, "time"), f"{one.usd:,.0f} USD",
-         "chosen" if _same(one, found.chosen) else "")
+         "chosen" if found.takes(one) else "")
         for one in found.front
     ]  # fmt: skip
     title = "clusters that none beats in both time and money"
@@ -66,16 +61,11 @@ def decision(found: ClusterPlan) -> Decision:
 
 def draw(found: ClusterPlan, folder: Path) -> list[Path]:
     """Write the picture of money over time."""
+    from simulator.planner.pages.cluster import point
     from simulator.results.cluster_plot import plot_clusters
     from simulator.results.style import save
 
     deadline = found.plan.scenario.slo.finish_s
-    figure = plot_clusters(_point(found.chosen), [_point(one) for one in found.offers],
-                           [_point(one) for one in found.front], deadline)[0]  # fmt: skip
+    figure = plot_clusters(point(found.chosen), [point(one) for one in found.offers],
+                           [point(one) for one in found.front], deadline)[0]  # fmt: skip
     return [save(figure, folder / "cost-against-time.png")]
-
-
-def _point(one: Offer) -> ClusterPoint:
-    from simulator.results.cluster_plot import ClusterPoint
-
-    return ClusterPoint(name=f"{one.nodes} x {one.machine.node.name}", seconds=one.seconds, usd=one.usd)

@@ -105,7 +105,7 @@ class ClusterPlan:
     def margin(self) -> float | None:
         """How much worse the next best cluster that keeps the limits is, by the estimates; None if there is none."""
         slo = self.plan.scenario.slo
-        return min((self.worse(one) for one in self.offers if one.keeps(slo) and not self._takes(one)), default=None)
+        return min((self.worse(one) for one in self.offers if one.keeps(slo) and not self.takes(one)), default=None)
 
     @property
     def binding(self) -> str:
@@ -123,10 +123,11 @@ class ClusterPlan:
 
     def worse(self, offer: Offer) -> float:
         """Return how much worse an offer is than the chosen one, as a share of the objective, both by the estimate."""
-        mine = next(one for one in self.offers if self._takes(one))
+        mine = next(one for one in self.offers if self.takes(one))
         return offer.measure(self.objective) / mine.measure(self.objective) - 1.0
 
-    def _takes(self, offer: Offer) -> bool:
+    def takes(self, offer: Offer) -> bool:
+        """Return whether an offer is the chosen cluster, whatever the run takes on it."""
         return (offer.machine, offer.nodes) == (self.chosen.machine, self.chosen.nodes)
 
     def facts(self) -> dict[str, Any]:
