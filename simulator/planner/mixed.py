@@ -24,13 +24,11 @@ from simulator.mapping.program import Floats, lower
 from simulator.mapping.unfolding import Condition, replica_classes
 from simulator.planner.constraints import ORDER, Constraint, judge, on_geometry, on_options
 from simulator.planner.question import Question, question_of
-from simulator.planner.recommendation import LAYOUT, Contender, Recommendation
+from simulator.planner.recommendation import LAYOUT, Contender, Recommendation, against, simulated
 from simulator.results.result import Result
 from simulator.scenario import Scenario
 from simulator.scenario.train import BySpeed
 from simulator.scenario.train_sync import AllReduce
-from simulator.scenario.wishes import Fidelity
-from simulator.simulation import simulate
 from simulator.simulation.balanced import balanced
 from simulator.simulation.gains import closed_form
 from simulator.simulation.lanes import check_lanes
@@ -95,15 +93,15 @@ def recommend_mixed(
     ranked = sorted((one for one, _ in played), key=lambda one: one.step_s)
     chosen = ranked[0] if ranked else seen.fitting[0]
     results = {one.plan: result for one, result in played}
-    result = results.get(chosen.plan) or _simulated(question, chosen.plan, "estimate")
+    result = results.get(chosen.plan) or simulated(question, chosen.plan, "estimate")
     kept = {one.plan: one for one in seen.fitting} | {one.plan: one for one in ranked}
     others = sorted((one for one in kept.values() if _layout(one) != _layout(chosen)), key=lambda one: one.step_s)
     first = {_layout(one): one for one in reversed(others)}
     runners = sorted(first.values(), key=lambda one: one.step_s)
     return Recommendation(
         scenario=scenario, result=result, objective="time", unit="s", chosen=chosen,
-        runner_ups=tuple(_against(chosen, one) for one in runners[: scenario.plan.top if top is None else top]),
-        confirmed=tuple(_against(chosen, one) for one in ranked), front=(chosen,), considered=seen.considered,
+        runner_ups=tuple(against(chosen, one) for one in runners[: scenario.plan.top if top is None else top]),
+        confirmed=tuple(against(chosen, one) for one in ranked), front=(chosen,), considered=seen.considered,
         priced=seen.priced, fitting=len(seen.fitting), rejected=seen.rejected,
         binding="the speed of all machines together" if not seen.rejected["memory"] else "memory of a device",
         baseline=_equal(question, chosen),
@@ -178,14 +176,19 @@ def work_over_speed(question: Question, job: TrainingJob, table: PlanTable) -> F
 def ways_of(plan: Plan, samples: int) -> Iterator[Plan]:
     """Yield a plan in both orders of ranks, its micro-batches dealt out as equally as may be."""
     units = samples // plan.micro_batch
-    even = [units // plan.dp + (replica < units % plan.dp) for replica in range(plan.dp)]
     inside = (plan.tp * plan.cp) % plan.ep == 0
     alike = plan.zero > 1 or not inside  # replicas that meet in each pass
     if alike and units % plan.dp:
         return
+    even = _equal_shares(units, plan.dp)
     yield plan.with_shares(even)
     if plan.pp > 1 and plan.dp > 1 and inside:
         yield replace(plan, order=ORDERS[1]).with_shares(even)
+
+
+def _equal_shares(units: int, replicas: int) -> list[int]:
+    """Return the micro-batches of each replica, as equal as may be."""
+    return [units // replicas + (replica < units % replicas) for replica in range(replicas)]
 
 
 def priced_plan(question: Question, plan: Plan, marks: dict[int, Condition]) -> Contender | None:
@@ -203,30 +206,18 @@ def priced_plan(question: Question, plan: Plan, marks: dict[int, Condition]) -> 
 
 
 def _played(question: Question, one: Contender) -> tuple[Contender, Result]:
-    result = _simulated(question, one.plan, "engine")
+    result = simulated(question, one.plan, "engine")
     return replace(one, simulated=result.step_time, step_s=result.step_time), result
-
-
-def _simulated(question: Question, plan: Plan, fidelity: Fidelity) -> Result:
-    run = replace(question.scenario.run, fidelity=fidelity)
-    return simulate(replace(question.scenario, run=run), plan=plan, workload=question.workload.id)
 
 
 def _equal(question: Question, chosen: Contender) -> Contender | None:
     """Return the chosen layout with stages and shares as if all machines were alike; None if it cannot be."""
     plan, units = replace(chosen.plan, layers_per_stage=()), question.job.global_batch // chosen.plan.micro_batch
-    even = [units // plan.dp + (replica < units % plan.dp) for replica in range(plan.dp)]
     try:
-        one, _ = _played(question, replace(chosen, plan=plan.with_shares(even)))
+        one, _ = _played(question, replace(chosen, plan=plan.with_shares(_equal_shares(units, plan.dp))))
     except Infeasible:
         return None
-    return _against(chosen, one)
-
-
-def _against(chosen: Contender, other: Contender) -> Contender:
-    if chosen.simulated is not None and other.simulated is None:
-        return replace(other, margin=other.estimated / chosen.estimated - 1.0)
-    return replace(other, margin=other.step_s / chosen.step_s - 1.0)
+    return replace(one, margin=one.step_s / chosen.step_s - 1.0)
 
 
 def _layout(one: Contender) -> tuple[object, ...]:

@@ -20,6 +20,7 @@ from simulator.planner.question import Question, question_of
 from simulator.planner.search import Found, Watch, search
 from simulator.results.result import Result
 from simulator.scenario import Scenario
+from simulator.scenario.wishes import Fidelity
 from simulator.simulation import simulate
 
 #: plans kept of a search: those that are confirmed, and enough to find runner-ups of other layouts among
@@ -155,7 +156,7 @@ def recommend(
     ranked = sorted(contenders[: len(played)], key=lambda one: one.simulated or 0.0)
     chosen = ranked[0] if ranked else contenders[0]
     results = {plan: result for plan, _, result in played}
-    result = results.get(chosen.plan) or _estimated(question, chosen.plan)
+    result = results.get(chosen.plan) or simulated(question, chosen.plan, "estimate")
     wanted = scenario.plan.top if top is None else top
     return Recommendation(
         scenario=scenario,
@@ -163,9 +164,9 @@ def recommend(
         objective=name,
         unit=measure.unit,
         chosen=chosen,
-        runner_ups=tuple(_against(chosen, one) for one in _other_layouts(chosen, contenders)[:wanted]),
-        confirmed=tuple(_against(chosen, one) for one in ranked),
-        front=tuple(_against(chosen, one) for one in _contenders(found.front, question, measure, played)),
+        runner_ups=tuple(against(chosen, one) for one in _other_layouts(chosen, contenders)[:wanted]),
+        confirmed=tuple(against(chosen, one) for one in ranked),
+        front=tuple(against(chosen, one) for one in _contenders(found.front, question, measure, played)),
         considered=found.considered,
         priced=found.priced,
         fitting=len(found.values),
@@ -178,11 +179,10 @@ def recommend(
 
 def _play(question: Question, found: Found, measure: Objective, count: int) -> list[tuple[Plan, float, Result]]:
     """Simulate the best few; return each with its objective, the played step in place of the estimated one."""
-    engine = replace(question.scenario, run=replace(question.scenario.run, fidelity="engine"))
     played = []
     for row in range(min(count, len(found.best))):
         plan = found.best.table.row(row)
-        result = simulate(engine, plan=plan, workload=question.workload.id)
+        result = simulated(question, plan, "engine")
         played.append((plan, measure.of(_as_played(found.best, row, result), question)[0].item(), result))
     return played
 
@@ -194,9 +194,10 @@ def _as_played(best: Priced, row: int, result: Result) -> Priced:
     return replace(one, estimate=replace(one.estimate, step=np.array([result.step_time]), parts=parts))
 
 
-def _estimated(question: Question, plan: Plan) -> Result:
-    closed = replace(question.scenario, run=replace(question.scenario.run, fidelity="estimate"))
-    return simulate(closed, plan=plan, workload=question.workload.id)
+def simulated(question: Question, plan: Plan, fidelity: Fidelity) -> Result:
+    """Return what the job does with a plan, played or by the closed form."""
+    run = replace(question.scenario.run, fidelity=fidelity)
+    return simulate(replace(question.scenario, run=run), plan=plan, workload=question.workload.id)
 
 
 def _contenders(
@@ -219,7 +220,7 @@ def _contenders(
     ]
 
 
-def _against(chosen: Contender, other: Contender) -> Contender:
+def against(chosen: Contender, other: Contender) -> Contender:
     """Return the contender with its margin: played against played, else estimate against estimate."""
     if other.simulated is not None and chosen.simulated is not None:
         return replace(other, margin=other.simulated / chosen.simulated - 1.0)
