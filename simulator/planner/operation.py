@@ -20,8 +20,9 @@ from simulator.mapping.plan import Plan
 from simulator.planner.question import Question
 from simulator.results.result import Result
 from simulator.scenario.train import TrainWorkload
+from simulator.scenario.train_input import TrainCheckpoint
 from simulator.simulation.answer import resources_of
-from simulator.simulation.feeding import checkpoint_bytes, data_job, read_time, write_time
+from simulator.simulation.feeding import checkpoint_times, data_job
 
 #: spares tried: so many of the nodes, but always some
 _MOST_SPARES: Final = 0.25
@@ -121,8 +122,10 @@ def operation_of(question: Question, plan: Plan, result: Result) -> Operation:
     nodes, count = question.setting.nodes, math.ceil(steps)
     step_s = alone + (0.0 if loading is None else loading.stall_s)
     mtbf = float(cluster_mtbf(faults.node_mtbf, nodes))
-    saving = _saving(question, workload, count, step_s, mtbf)
-    restart = faults.restart + _read_s(question, workload)
+    saved = workload.checkpoint
+    write_s, read_s = (0.0, 0.0) if saved is None else checkpoint_times(saved, workload.job, nodes)
+    restart = faults.restart + read_s
+    saving = None if saved is None else _saving(saved, count, step_s, write_s, mtbf, restart)
     time_s = count * step_s if saving is None else saving.time_s
     rent = resources_of(question.scenario, question.setting).usd_per_s
     working = time_s / (1.0 + restart / mtbf)  # while a node can fail
@@ -166,32 +169,18 @@ def standby_of(
                    usd=float(usd[spares]), asked_usd=float(usd[asked]))  # fmt: skip
 
 
-def _saving(question: Question, workload: TrainWorkload, steps: int, step_s: float, mtbf: float) -> Saving | None:
-    saved, faults = workload.checkpoint, workload.around.faults
-    if saved is None or faults is None:
-        return None
-    nodes = question.setting.nodes
-    system, size = saved.store.over(nodes), checkpoint_bytes(workload.job)
-    write, restart = (
-        write_time(system, size, nodes * saved.node_bandwidth),
-        faults.restart + _read_s(question, workload),
-    )
+def _saving(
+    saved: TrainCheckpoint, steps: int, step_s: float, write_s: float, mtbf: float, restart: float
+) -> Saving:  # fmt: skip
     if saved.mode == "async":  # nothing is held up, so the next begins when one is written
-        every, held = max(1, math.ceil(write / step_s)), 0.0
+        every, held = max(1, math.ceil(write_s / step_s)), 0.0
         time_s = float(expected_run(steps, every, step_s, held, mtbf, restart))
     else:
-        held = write
-        every, time_s = best_interval(steps, step_s, write, mtbf, restart)
+        held = write_s
+        every, time_s = best_interval(steps, step_s, write_s, mtbf, restart)
     asked = saved.every_steps
     asked_s = None if asked is None else float(expected_run(steps, asked, step_s, held, mtbf, restart))
-    return Saving(every=every, interval_s=every * step_s, write_s=write, time_s=time_s, asked_s=asked_s)
-
-
-def _read_s(question: Question, workload: TrainWorkload) -> float:
-    saved, nodes = workload.checkpoint, question.setting.nodes
-    if saved is None:
-        return 0.0
-    return read_time(saved.store.over(nodes), checkpoint_bytes(workload.job), nodes * saved.node_bandwidth)
+    return Saving(every=every, interval_s=every * step_s, write_s=write_s, time_s=time_s, asked_s=asked_s)
 
 
 def _loading(question: Question, workload: TrainWorkload, plan: Plan, alone: float) -> Loading:

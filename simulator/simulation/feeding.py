@@ -129,19 +129,23 @@ def _saved(feeding: Feeding, job: Job, checkpoint: TrainCheckpoint, setting: Set
         storage_s: of the whole storage that the reads of one step take; 0 if the checkpoint goes elsewhere.
     """
     system, size = checkpoint.store.over(setting.nodes), checkpoint_bytes(job)
-    links = setting.nodes * checkpoint.node_bandwidth
-    write = write_time(system, size, links)
+    write, read = checkpoint_times(checkpoint, job, setting.nodes)
     each = write / checkpoint.interval
     if checkpoint.mode == "sync":
         visible = each
     else:
         work = storage_s + size / min(system.write_total, system.read_total) / checkpoint.interval
         visible = max(0.0, max(each, work) - feeding.step_s)
-    read = read_time(system, size, links)
     return replace(feeding, saving=Saving(bytes=size, every_steps=checkpoint.interval, mode=checkpoint.mode,
                                           write_s=write, read_s=read, visible_s=visible,
                                           again_s=checkpoint.interval * (feeding.step_s + visible) / 2,
                                           shared=checkpoint.shared))  # fmt: skip
+
+
+def checkpoint_times(checkpoint: TrainCheckpoint, job: Job, nodes: int) -> tuple[float, float]:
+    """Seconds to write a checkpoint from so many nodes, and to load it for a restart."""
+    system, size, links = checkpoint.store.over(nodes), checkpoint_bytes(job), nodes * checkpoint.node_bandwidth
+    return write_time(system, size, links), read_time(system, size, links)
 
 
 def write_time(system: StorageSystem, size: float, links: float = math.inf) -> float:

@@ -20,8 +20,7 @@ from simulator.mapping.plan import Plan, PlanTable
 from simulator.results.feeding import Feeding
 from simulator.results.whole_run import StageEnd, WholeRun
 from simulator.scenario.train import TrainWorkload
-from simulator.scenario.train_input import TrainCheckpoint
-from simulator.simulation.feeding import checkpoint_bytes, write_time
+from simulator.simulation.feeding import checkpoint_times
 from simulator.simulation.setting import Setting
 
 #: part of a step -> cause in the ledger of a run
@@ -49,7 +48,7 @@ def decided_interval(workload: TrainWorkload, setting: Setting, step_s: float) -
             f"workload {workload.id!r}: the best checkpoint interval rests on failures; write them, as in "
             "'faults: {node_mtbf: 6300 h}', or a number of steps."
         )
-    write = _write_s(workload, saved, setting)
+    write, _ = checkpoint_times(saved, workload.job, setting.nodes)
     best = write if saved.mode == "async" else float(daly_interval(write, _mtbf(workload, setting)))
     return replace(workload, checkpoint=replace(saved, every_steps=max(1, math.ceil(best / step_s - 0.5))))
 
@@ -182,11 +181,6 @@ def _mtbf(workload: TrainWorkload, setting: Setting) -> float:
     return 1.0 / (1.0 / alone + setting.nodes / faults.domain / faults.domain_mtbf)
 
 
-def _write_s(workload: TrainWorkload, saved: TrainCheckpoint, setting: Setting) -> float:
-    system, size = saved.store.over(setting.nodes), checkpoint_bytes(workload.job)
-    return write_time(system, size, setting.nodes * saved.node_bandwidth)
-
-
 def _interval(feeding: Feeding | None, plain: Mapping[str, float]) -> float | None:
     if feeding is None or feeding.saving is None:
         return None
@@ -197,7 +191,8 @@ def _best(workload: TrainWorkload, setting: Setting) -> float | None:
     saved = workload.checkpoint
     if saved is None or workload.around.faults is None or saved.mode == "async":
         return None
-    return float(daly_interval(_write_s(workload, saved, setting), _mtbf(workload, setting)))
+    write, _ = checkpoint_times(saved, workload.job, setting.nodes)
+    return float(daly_interval(write, _mtbf(workload, setting)))
 
 
 def _ledger(played: list[Played], plain: Mapping[str, float]) -> dict[str, float]:
