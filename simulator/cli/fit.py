@@ -165,13 +165,13 @@ class _Wish:
 def _job(name: str, wish: _Wish, teacher: str | None) -> Job:
     """Return the job; raises :class:`InputError` for what its kind of model does not know."""
     from simulator.foundation.errors import InputError, UnknownName
+    from simulator.workload.jobs.samples import SampleJob
     from simulator.workload.jobs.training import TrainingJob, adapted
-    from simulator.workload.thrift import Thrift
+    from simulator.workload.thrift import PATTERNS, Thrift
 
-    if wish.sparsity not in ("dense", "2:4", "unstructured"):
-        raise UnknownName("sparsity", wish.sparsity, ("dense", "2:4", "unstructured"))
-    job = _plain(name, wish)
-    job = replace(job, thrift=Thrift(pattern=wish.sparsity, rounded=wish.quantize))  # type: ignore[arg-type]
+    if wish.sparsity not in PATTERNS:
+        raise UnknownName("sparsity", wish.sparsity, PATTERNS)
+    job = replace(_plain(name, wish), thrift=Thrift(pattern=wish.sparsity, rounded=wish.quantize))
     if wish.lora is not None:
         if not isinstance(job, TrainingJob):
             raise InputError(f"{name} is a network on samples; adapters are known of transformers only.")
@@ -181,9 +181,11 @@ def _job(name: str, wish: _Wish, teacher: str | None) -> Job:
     if teacher is None:
         return job
     other = _plain(teacher, wish)
-    if type(other) is not type(job):
-        raise InputError(f"{name} and its teacher {teacher} are not of one kind: one counts tokens, the other samples.")
-    return replace(job, teacher=other)  # type: ignore[arg-type]
+    if isinstance(job, TrainingJob) and isinstance(other, TrainingJob):
+        return replace(job, teacher=other)
+    if isinstance(job, SampleJob) and isinstance(other, SampleJob):
+        return replace(job, teacher=other)
+    raise InputError(f"{name} and its teacher {teacher} are not of one kind: one counts tokens, the other samples.")
 
 
 def _plain(name: str, wish: _Wish) -> Job:

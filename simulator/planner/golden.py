@@ -33,6 +33,7 @@ TOLERANCE: Final = 0.05
 FLIP: Final = 0.01
 
 Value = bool | int | float | str | list[int] | None
+Decision: Any = text_or(Literal["infeasible"], dict[str, Value | dict[str, Value]])
 
 
 class HeldFile(StrictModel):
@@ -47,7 +48,7 @@ class GoldenFile(StrictModel):
 
     scenario: Name
     objective: str
-    decision: text_or(Literal["infeasible"], dict[str, Value | dict[str, Value]])  # type: ignore[valid-type]
+    decision: Decision
     margin: float | None = None
     binding: str | None = None
     metrics: dict[str, HeldFile] | None = None

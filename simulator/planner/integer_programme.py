@@ -108,8 +108,8 @@ class Programme:
             return None
         values = np.where(self._whole, np.rint(found.x), found.x)
         value = total(terms, values)
-        bound = found.mip_dual_bound  # None where no variable is whole: then there is no tree, and no gap
-        gap = 0.0 if bound is None else value - float(bound)
+        # where no variable is whole there is no tree, and no gap
+        gap = value - float(found.mip_dual_bound) if any(self._whole) else 0.0
         return values, value, gap if gap > SLACK * max(1.0, abs(value)) else 0.0
 
 

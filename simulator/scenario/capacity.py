@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
 from simulator.foundation.errors import InputError, UnknownName
-from simulator.foundation.schema import Bytes, Count, Fraction, Name, PositiveSeconds, Seconds, StrictModel, quantity
+from simulator.foundation.schema import Bytes, Count, Fraction, Name, PositiveSeconds, Seconds, StrictModel
 from simulator.foundation.units import DAY, YEAR
 from simulator.profiles.device import Device
 from simulator.profiles.node import Node
 from simulator.scenario.hardware import MoneyPerByte, UsdPerHour
 from simulator.scenario.kinds import Context, WorkloadKind
+from simulator.scenario.wishes import Carbon, EnergyPrice, Money
 
 Way = Literal["owned", "reserved-3y", "reserved-1y", "on-demand", "spot"]
-_Money: Any = quantity("money", above=True)
-_EnergyPrice: Any = quantity("money_per_energy")
-_Carbon: Any = quantity("carbon_per_energy")
 _Nodes = Annotated[float, Field(ge=0, le=1_000_000, strict=False)]
 
 #: how far the periods of a day may be from a day, in seconds
@@ -28,9 +26,9 @@ _ROUNDING: Final = 1.0
 class OwnFile(StrictModel):
     """What a node costs that is bought."""
 
-    purchase: _Money | None = Field(default=None, description="of a node; left out: its devices' by the catalogue")
+    purchase: Money | None = Field(default=None, description="of a node; left out: its devices' by the catalogue")
     lifetime: PositiveSeconds = Field(default=4 * YEAR, description="after which it is worth nothing")
-    hosting: UsdPerHour = Field(default=0.0, description="space, network, staff")  # type: ignore[valid-type]
+    hosting: UsdPerHour = Field(default=0.0, description="space, network, staff")
 
 
 class RegionFile(StrictModel):
@@ -41,7 +39,7 @@ class RegionFile(StrictModel):
     provider: str | None = None
     region: str | None = Field(default=None, description="of the catalogue's offer; left out: its first")
     ways: list[Way] | None = Field(default=None, description="left out: all that have a price")
-    rates: dict[Literal["reserved-3y", "reserved-1y", "on-demand", "spot"], UsdPerHour] = Field(  # type: ignore[valid-type]
+    rates: dict[Literal["reserved-3y", "reserved-1y", "on-demand", "spot"], UsdPerHour] = Field(
         default_factory=dict, description="of a node, instead of the catalogue's"
     )
     own: OwnFile | None = None
@@ -49,11 +47,11 @@ class RegionFile(StrictModel):
     again: Annotated[float, Field(ge=0, le=10, strict=False)] = Field(
         default=0.0, description="share of the work on spot nodes that is done again after they are taken away"
     )
-    electricity: _EnergyPrice | None = Field(default=None, description="of owned nodes; left out: the catalogue's")
+    electricity: EnergyPrice | None = Field(default=None, description="of owned nodes; left out: the catalogue's")
     grid: str | None = None
-    carbon: _Carbon | None = None
+    carbon: Carbon | None = None
     pue: Annotated[float, Field(ge=1, le=10, strict=False)] | None = None
-    egress: MoneyPerByte = Field(default=0.0, description="of what leaves the region")  # type: ignore[valid-type]
+    egress: MoneyPerByte = Field(default=0.0, description="of what leaves the region")
 
 
 class DataFile(StrictModel):

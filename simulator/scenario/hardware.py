@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
@@ -20,8 +20,8 @@ from simulator.topology.shapes import SHAPES
 MAX_DEVICES: Final = 10_000_000  # far beyond any cluster; keeps a slip of the finger from filling the memory
 
 PriceKind = Literal["on-demand", "spot", "reserved-1y", "reserved-3y"]
-UsdPerHour = quantity("money_rate", above=True)
-MoneyPerByte = quantity("money_per_byte")
+UsdPerHour: Any = quantity("money_rate", above=True)
+MoneyPerByte: Any = quantity("money_per_byte")
 
 
 def _ratio(value: object) -> object:
@@ -50,7 +50,7 @@ class NodePriceFile(StrictModel):
     """What one node of the group costs, instead of the catalogue's price."""
 
     kind: PriceKind = "on-demand"
-    rate: UsdPerHour | None = Field(default=None, description="of one node; left out: the catalogue's")  # type: ignore[valid-type]
+    rate: UsdPerHour | None = Field(default=None, description="of one node; left out: the catalogue's")
 
 
 class NodeGroupFile(StrictModel):
@@ -74,7 +74,7 @@ class WanFile(StrictModel):
     rtt: PositiveSeconds
     bandwidth: Bandwidth
     loss: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
-    price: MoneyPerByte = Field(default=0.0, description="of what leaves a site")  # type: ignore[valid-type]
+    price: MoneyPerByte = Field(default=0.0, description="of what leaves a site")
     streams: Count = Field(default=1, description="TCP connections of one transfer")
 
 

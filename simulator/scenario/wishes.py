@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -13,9 +13,9 @@ from simulator.scenario.train import Degree
 
 Objective = Literal["time", "cost", "energy", "carbon", "memory"]
 Fidelity = Literal["estimate", "engine"]
-Money = quantity("money", above=True)
-EnergyPrice = quantity("money_per_energy")
-Carbon = quantity("carbon_per_energy")
+Money: Any = quantity("money", above=True)
+EnergyPrice: Any = quantity("money_per_energy")
+Carbon: Any = quantity("carbon_per_energy")
 Zero = Annotated[int, Field(ge=0, le=3)]
 
 
@@ -60,7 +60,7 @@ class SloFile(StrictModel):
 
     step_time: PositiveSeconds | None = None
     finish: PositiveSeconds | None = Field(default=None, description="of the whole run; needs 'tokens'")
-    cost: Money | None = Field(default=None, description="of the whole run; needs 'tokens'")  # type: ignore[valid-type]
+    cost: Money | None = Field(default=None, description="of the whole run; needs 'tokens'")
     mfu: Fraction | None = Field(default=None, description="least model FLOP utilisation")
 
 
@@ -70,11 +70,11 @@ class PricesFile(StrictModel):
     kind: PriceKind = "on-demand"
     provider: str | None = None
     region: str | None = None
-    electricity: EnergyPrice | None = None  # type: ignore[valid-type]
+    electricity: EnergyPrice | None = None
     grid: str | None = Field(
         default=None, description="whose electricity is burnt, as in fra or gcp-us-east4; left out: that of the region"
     )
-    carbon: Carbon | None = Field(default=None, description="instead of the grid's, as in '400 g/kWh'")  # type: ignore[valid-type]
+    carbon: Carbon | None = Field(default=None, description="instead of the grid's, as in '400 g/kWh'")
     pue: Annotated[float, Field(ge=1, le=10, strict=False)] | None = Field(
         default=None, description="facility energy over IT energy; left out: the provider's"
     )

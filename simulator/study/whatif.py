@@ -151,7 +151,9 @@ def _assigned(key: str, value: Any) -> str:
 
 def _seconds(text: str) -> float:
     """Read ``2h``, ``90 s`` or ``10m``."""
-    number, unit = re.fullmatch(rf"({_NUMBER}) ?([a-z]+)", text).groups()  # type: ignore[union-attr]
+    match = re.fullmatch(rf"({_NUMBER}) ?([a-z]+)", text)
+    assert match is not None, "the pattern of the word holds a time"
+    number, unit = match.groups()
     return parse(f"{number} {'min' if unit == 'm' else unit}", "time")
 
 

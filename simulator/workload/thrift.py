@@ -10,9 +10,12 @@ masks are kept and laid over the weights, and nothing gets faster. Leaves out: w
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 Pattern = Literal["dense", "2:4", "unstructured"]
+
+#: every pattern
+PATTERNS: Final[tuple[Pattern, ...]] = get_args(Pattern)
 
 #: bytes of a 2:4 matrix over those of the dense one in 16 bits: half the weights, two bits of position for each
 HALF_AND_POSITIONS: Final = (0.5 * 16 + 0.5 * 2) / 16

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from simulator.costs.carbon import grid_of
 from simulator.costs.rent import power_w, rent_usd_per_s
@@ -19,13 +19,13 @@ from simulator.planner.capacity.programme import (
     Demand,
     Measure,
     Region,
-    Way,
     cheapest_capacity,
 )
 from simulator.planner.flips import Flip, flips_of
 from simulator.planner.pareto import front
 from simulator.scenario import Scenario
-from simulator.scenario.capacity import CapacityRegion, CapacityWorkload, DemandFile
+from simulator.scenario.capacity import CapacityRegion, CapacityWorkload, DemandFile, Way
+from simulator.scenario.hardware import PriceKind
 
 #: what capacity is chosen by
 MEASURES: Final[tuple[Measure, ...]] = ("cost", "energy", "carbon")
@@ -238,11 +238,10 @@ def _region(scenario: Scenario, workload: CapacityWorkload, one: CapacityRegion,
     )  # fmt: skip
 
 
-def _rate(
-    scenario: Scenario, one: CapacityRegion, way: Literal["reserved-3y", "reserved-1y", "on-demand", "spot"]
-) -> float | None:
-    if way in one.file.rates:
-        return one.file.rates[way]
+def _rate(scenario: Scenario, one: CapacityRegion, way: PriceKind) -> float | None:
+    written: float | None = one.file.rates.get(way)
+    if written is not None:
+        return written
     if one.file.provider is None and one.file.region is None and one.file.node is None and one.file.rates:
         return None  # a place of ones own, whose prices are all written
     return rent_usd_per_s(scenario.catalogue, one.node, way, provider=one.file.provider, region=one.file.region)

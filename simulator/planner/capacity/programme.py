@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from simulator.planner.integer_programme import Programme, Solved, total
+from simulator.scenario.capacity import Way
 
-Way = Literal["owned", "reserved-3y", "reserved-1y", "on-demand", "spot"]
 Measure = Literal["cost", "carbon", "energy"]
 
 #: ways that are paid for whether they work or not

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from simulator.costs.tenure import break_even
-from simulator.planner.capacity.programme import Demand, Region, Way, cheapest_capacity
+from simulator.planner.capacity.programme import Demand, Region, cheapest_capacity
+from simulator.scenario.capacity import Way
 
 HOURS = 3600.0
 
