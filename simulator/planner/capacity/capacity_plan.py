@@ -7,11 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from simulator.costs.carbon import grid_of
-from simulator.costs.rent import power_w, rent_usd_per_s
-from simulator.costs.tenure import break_even, committed_usd, owned_usd_per_s
+from simulator.costs.tenure import break_even
 from simulator.foundation.errors import Infeasible, InputError
-from simulator.foundation.units import DAY, HOUR, YEAR
+from simulator.foundation.units import DAY, HOUR
 from simulator.planner.capacity.programme import (
     COMMITTED,
     HOURLY,
@@ -21,18 +19,16 @@ from simulator.planner.capacity.programme import (
     Region,
     cheapest_capacity,
 )
+from simulator.planner.capacity.regional_figures import demand_of, refused_of, region_of
 from simulator.planner.flips import Flip, flips_of
 from simulator.planner.pareto import front
 from simulator.scenario import Scenario
-from simulator.scenario.capacity import CapacityRegion, CapacityWorkload, DemandFile, Way
-from simulator.scenario.hardware import PriceKind
+from simulator.scenario.capacity import CapacityWorkload, Way
 
 #: what capacity is chosen by
 MEASURES: Final[tuple[Measure, ...]] = ("cost", "energy", "carbon")
 #: points between the least cost and the least carbon
 _POINTS: Final = 5
-#: what a reservation commits to
-_TERMS: Final[Mapping[Way, float]] = {"reserved-1y": YEAR, "reserved-3y": 3 * YEAR}
 
 Choice = tuple[tuple[tuple[str, str], ...], tuple[tuple[str, Way], ...]]
 
@@ -158,9 +154,9 @@ def recommend_capacity(scenario: Scenario, workload: CapacityWorkload, *, object
     if name not in MEASURES:
         raise InputError(f"plan.objective: capacity is chosen by {', '.join(MEASURES)}, found {name!r}.")
     measure: Measure = name
-    regions = tuple(_region(scenario, workload, one, needed=measure != "cost") for one in workload.regions)
-    refused = tuple(_refused(workload))
-    demands = tuple(_demand(workload, one, refused) for one in workload.demands)
+    regions = tuple(region_of(scenario, workload, one, needed=measure != "cost") for one in workload.regions)
+    refused = tuple(refused_of(workload))
+    demands = tuple(demand_of(workload, one, refused) for one in workload.demands)
     asked = _Asked(demands=demands, regions=regions, seconds=workload.seconds, measure=measure)
     chosen = asked.answer()
     if chosen is None:
@@ -201,100 +197,6 @@ class _Asked:
             for one in self.regions
         )  # fmt: skip
         return replace(self, regions=regions)
-
-
-def _region(scenario: Scenario, workload: CapacityWorkload, one: CapacityRegion, *, needed: bool) -> Region:
-    """Return a region's figures; power and carbon are asked for only where they are ``needed``."""
-    file, node, horizon = one.file, one.node, workload.horizon_s
-    rates = {way: rate for way in ("reserved-3y", "reserved-1y", "on-demand", "spot")
-             if (rate := _rate(scenario, one, way)) is not None}  # fmt: skip
-    committed: dict[Way, float] = {way: committed_usd(rates[way], term, horizon)
-                                   for way, term in _TERMS.items() if way in rates}  # fmt: skip
-    hourly: dict[Way, float] = {way: rates[way] for way in HOURLY if way in rates}
-    watts = power_w(node, one.device)
-    pue, grams = _building(scenario, one, needed=needed)
-    running = 0.0
-    if file.own is not None:
-        committed["owned"] = (
-            float(owned_usd_per_s(_purchase(scenario, one), file.own.lifetime, file.own.hosting)) * horizon
-        )
-        if watts is None or math.isnan(pue):
-            raise InputError(f"what an owned {node.name} draws in {file.name} is not known; write pue, and its power.")
-        price = file.electricity
-        if price is None:
-            price = scenario.catalogue.prices["electricity-us"].offer().energy_usd_per_j
-        assert price is not None, "the catalogue's electricity has a price"
-        running = watts * pue * price
-    if needed and watts is None:
-        raise InputError(f"what {node.name} draws is not known; give the node or its device a power in your own file.")
-    allowed = set(file.ways or (*COMMITTED, *HOURLY))
-    if not allowed & {*committed, *hourly}:
-        raise InputError(f"{file.name}: no price of {node.name} is known there; write rates, or own.")
-    return Region(
-        name=file.name, committed={way: usd for way, usd in committed.items() if way in allowed},
-        hourly={way: rate for way, rate in hourly.items() if way in allowed}, running=running, most=dict(file.most),
-        again=1.0 + file.again, watts=0.0 if watts is None or math.isnan(pue) else watts * pue,
-        grams=0.0 if watts is None or math.isnan(grams) else watts * grams,
-    )  # fmt: skip
-
-
-def _rate(scenario: Scenario, one: CapacityRegion, way: PriceKind) -> float | None:
-    written: float | None = one.file.rates.get(way)
-    if written is not None:
-        return written
-    if one.file.provider is None and one.file.region is None and one.file.node is None and one.file.rates:
-        return None  # a place of ones own, whose prices are all written
-    return rent_usd_per_s(scenario.catalogue, one.node, way, provider=one.file.provider, region=one.file.region)
-
-
-def _purchase(scenario: Scenario, one: CapacityRegion) -> float:
-    assert one.file.own is not None, "asked for what is owned only"
-    given: float | None = one.file.own.purchase
-    if given is not None:
-        return given
-    price = scenario.catalogue.prices.get(one.device.name)
-    usd = None if price is None else price.offer().purchase_usd
-    if usd is None:
-        raise InputError(f"what {one.node.name} costs to buy is not known; write own.purchase.")
-    return usd * one.node.device_count
-
-
-def _building(scenario: Scenario, one: CapacityRegion, *, needed: bool) -> tuple[float, float]:
-    """Return PUE and g CO2e per joule that a node draws; not a number where they are neither known nor needed."""
-    file = one.file
-    try:
-        grid = grid_of(scenario.catalogue, one.node, provider=file.provider, region=file.region, grid=file.grid,
-                       intensity=file.carbon, pue=file.pue)  # fmt: skip
-    except InputError:
-        if needed:
-            raise
-        return (math.nan if file.pue is None else file.pue), math.nan
-    return grid.pue, grid.grams_per_joule
-
-
-def _refused(workload: CapacityWorkload) -> Iterator[tuple[str, str, str]]:
-    for demand in workload.demands:
-        for region in workload.regions:
-            name = region.file.name
-            if demand.allowed and name not in demand.allowed:
-                yield demand.name, name, "its data may not be there"
-            elif demand.latency is not None and demand.rtt[name] > demand.latency:
-                yield demand.name, name, "too far from its clients"
-
-
-def _demand(workload: CapacityWorkload, file: DemandFile, refused: Sequence[tuple[str, str, str]]) -> Demand:
-    """Return a demand with what it costs to bring its data to each region and to send its answers from there."""
-    out = {(demand, region) for demand, region, _ in refused}
-    egress = {one.file.name: one.file.egress for one in workload.regions}
-    moved = {}
-    for name, price in egress.items():
-        if (file.name, name) in out:
-            continue
-        usd = (file.sends or 0.0) * workload.horizon_s / DAY * price
-        if file.data is not None and file.data.at != name:
-            usd += file.data.size * egress[file.data.at]
-        moved[name] = usd
-    return Demand(name=file.name, nodes=tuple(file.nodes), interruptible=file.interruptible, moved=moved)
 
 
 def _others(asked: _Asked) -> Iterator[tuple[str, Capacity | None]]:
@@ -353,8 +255,8 @@ def _binding(asked: _Asked, chosen: Capacity, workload: CapacityWorkload) -> Ite
 def _freed(workload: CapacityWorkload, **change: Any) -> tuple[Demand, ...]:
     """Return the demands without one of their limits."""
     freed = replace(workload, demands=tuple(one.model_copy(update=change) for one in workload.demands))
-    refused = tuple(_refused(freed))
-    return tuple(_demand(freed, one, refused) for one in freed.demands)
+    refused = tuple(refused_of(freed))
+    return tuple(demand_of(freed, one, refused) for one in freed.demands)
 
 
 def _flips(asked: _Asked) -> Iterator[Flip]:
