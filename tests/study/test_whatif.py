@@ -6,7 +6,8 @@ from simulator import load_scenario, simulate
 from simulator.foundation.errors import InputError, UnknownName
 from simulator.foundation.shipped import shipped
 from simulator.simulation.serving import prepare
-from simulator.study.whatif import compiled, whatif
+from simulator.study.changes import compiled
+from simulator.study.whatif import whatif
 
 TRAIN = load_scenario(shipped("scenarios") / "gpt3-175b-megatron.yaml")
 SERVE = load_scenario(shipped("scenarios") / "serve-attack.yaml", ["workloads[0].traffic.seconds=30 s"])
