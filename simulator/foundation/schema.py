@@ -70,15 +70,13 @@ Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=120)]
 
 
-def text_or(words: Any, other: Any) -> Any:
-    """Return the type of a value that is text or something else, so that only the one at hand is complained about.
-
-    Args:
-        words: the type of the text, such as ``Literal["auto"]``.
-        other: the type of everything else.
-    """
-    kinds = Annotated[words, Tag("text")] | Annotated[other, Tag("other")]
-    return Annotated[kinds, Discriminator(lambda value: "text" if isinstance(value, str) else "other")]
+Words = TypeVar("Words")
+Other = TypeVar("Other")
+#: a value that is text, such as ``Literal["auto"]``, or something else; only the one at hand is complained about
+TextOr = Annotated[
+    Annotated[Words, Tag("text")] | Annotated[Other, Tag("other")],
+    Discriminator(lambda value: "text" if isinstance(value, str) else "other"),
+]
 
 
 def load(model: type[M], path: str | Path) -> M:

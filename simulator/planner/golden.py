@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from simulator.foundation.errors import InputError, suggestion
-from simulator.foundation.schema import Fraction, Name, StrictModel, load, text_or
+from simulator.foundation.schema import Fraction, Name, StrictModel, TextOr, load
 from simulator.planner.decide import Answer
 from simulator.planner.held import Fate, held_of
 from simulator.scenario import Scenario
@@ -33,7 +33,7 @@ TOLERANCE: Final = 0.05
 FLIP: Final = 0.01
 
 Value = bool | int | float | str | list[int] | None
-Decision: Any = text_or(Literal["infeasible"], dict[str, Value | dict[str, Value]])
+Decision = TextOr[Literal["infeasible"], dict[str, Value | dict[str, Value]]]
 
 
 class HeldFile(StrictModel):

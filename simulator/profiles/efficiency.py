@@ -14,11 +14,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from simulator.foundation.errors import InputError
-from simulator.foundation.schema import Name, StrictModel, Watts, load, quantity
+from simulator.foundation.schema import Name, Seconds, StrictModel, Watts, load
 from simulator.profiles.catalogue import shipped_root
 from simulator.profiles.device import Device
 
-_Seconds = quantity("time")
 _Share = Annotated[float, Field(gt=0.0, le=1.2)]
 _Size = Annotated[float, Field(ge=0.0)]
 
@@ -94,7 +93,7 @@ class EfficiencyFile(StrictModel):
     attention_early: _Share
     attention_length: _Size
     grouped: _Share
-    kernel_gap: _Seconds  # type: ignore[valid-type]
+    kernel_gap: Seconds
 
     def covers(self, device: Device) -> bool:
         """Return whether a device is of this class."""

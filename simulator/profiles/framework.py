@@ -13,10 +13,8 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from simulator.foundation.errors import UnknownName
-from simulator.foundation.schema import Bytes, Fraction, Name, StrictModel, load, quantity
+from simulator.foundation.schema import Bytes, Fraction, Name, Seconds, StrictModel, load
 from simulator.profiles.catalogue import shipped_root
-
-_Seconds = quantity("time")
 
 #: ways of dispatching that were measured on steps launched kernel by kernel, and as one captured graph
 _WAYS: Final = {
@@ -87,9 +85,9 @@ class DispatchFile(StrictModel):
 
     name: Name
     rests_on: Annotated[str, Field(min_length=10)]
-    kernel: _Seconds  # type: ignore[valid-type]
-    micro_batch: _Seconds  # type: ignore[valid-type]
-    step: _Seconds  # type: ignore[valid-type]
+    kernel: Seconds
+    micro_batch: Seconds
+    step: Seconds
     traffic: Annotated[float, Field(ge=0, le=4, strict=False)]
     kernels: Fraction
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 import numpy as np
 from pydantic import BeforeValidator, Field
 
 from simulator.costs.host import Offload
 from simulator.foundation.errors import InputError
-from simulator.foundation.schema import Count, Name, Seconds, StrictModel, text_or
+from simulator.foundation.schema import Count, Name, Seconds, StrictModel, TextOr
 from simulator.mapping.plan import Plan
 from simulator.profiles.framework import Framework, executed, framework_named, network_framework
 from simulator.scenario.kinds import Context, WorkloadKind
@@ -68,8 +69,8 @@ def _tokens_or_samples(value: object) -> object:
     return value
 
 
-GlobalBatch: Any = Annotated[text_or(str, Count), BeforeValidator(_tokens_or_samples)]
-MicroBatch: Any = text_or(Literal["auto"], Count)
+GlobalBatch = Annotated[TextOr[str, Count], BeforeValidator(_tokens_or_samples)]
+MicroBatch = TextOr[Literal["auto"], Count]
 
 
 class BatchFile(StrictModel):
@@ -79,8 +80,8 @@ class BatchFile(StrictModel):
     micro: MicroBatch = Field(default="auto", description="samples of one forward pass of one DP rank")
 
 
-StageLayers: Any = Annotated[list[Degree], Field(min_length=1, max_length=10_000)]
-ReplicaShares: Any = Annotated[list[Annotated[int, Field(ge=0, le=10**6)]], Field(min_length=1, max_length=100_000)]
+StageLayers = Annotated[list[Degree], Field(min_length=1, max_length=10_000)]
+ReplicaShares = Annotated[list[Annotated[int, Field(ge=0, le=10**6)]], Field(min_length=1, max_length=100_000)]
 
 
 class LayoutFile(StrictModel):
@@ -101,12 +102,12 @@ class LayoutFile(StrictModel):
     order: Literal["tp-cp-dp-pp", "tp-cp-pp-dp"] = Field(
         default="tp-cp-dp-pp", description="which ranks are neighbours, innermost degree first"
     )
-    layers_per_stage: text_or(Literal["even", "speed"], StageLayers) = Field(  # type: ignore[valid-type]
+    layers_per_stage: TextOr[Literal["even", "speed"], StageLayers] = Field(
         default="even",
         description="layers of each pipeline stage, as in [12, 20, 20, 12]; even: as even as may be; speed: those that "
         "end the step soonest on the devices under them",
     )
-    shares: text_or(Literal["equal", "speed"], ReplicaShares) = Field(  # type: ignore[valid-type]
+    shares: TextOr[Literal["equal", "speed"], ReplicaShares] = Field(
         default="equal",
         description="micro-batches of each replica, or of each replica of each group of nodes; speed: those that end "
         "the step soonest",
@@ -163,7 +164,7 @@ class TrainFile(StrictModel):
     evaluate: EvaluateFile | None = Field(default=None, description="left out: never")
     faults: FaultsFile | None = Field(default=None, description="how nodes fail; left out: never")
     batch: BatchFile
-    parallelism: text_or(Literal["auto"], LayoutFile) = "auto"  # type: ignore[valid-type]
+    parallelism: TextOr[Literal["auto"], LayoutFile] = "auto"
     sync: SyncFile | None = Field(default=None, description="how replicas exchange; left out: an all-reduce each step")
     data: TrainDataFile | None = Field(default=None, description="what feeds it; left out: it never waits for data")
     checkpoint: TrainCheckpointFile | None = Field(default=None, description="left out: none is written")
@@ -403,7 +404,7 @@ def _plan(layout: LayoutFile, job: Job, micro: int | None, context: Context) -> 
         )
 
 
-def _by_speed(layout: Any) -> BySpeed:
+def _by_speed(layout: Literal["auto"] | LayoutFile) -> BySpeed:
     if isinstance(layout, str):
         return DECIDED
     return BySpeed(lengths=layout.layers_per_stage == "speed", shares=layout.shares == "speed")
@@ -427,9 +428,9 @@ def _shares(layout: LayoutFile, samples: int, micro: int, dp: int, context: Cont
         count, rest = divmod(samples, micro)
         if rest or not count:
             raise InputError(f"shares are of micro-batches; {samples} samples are no multiple of micro = {micro}.")
-        if layout.shares == "speed":
+        if isinstance(layout.shares, str):
             return tuple(count // dp + (replica < count % dp) for replica in range(dp))
-        shares = _of_replicas(layout, dp, context)
+        shares = _of_replicas(layout, layout.shares, dp, context)
         if sum(shares) != count:
             raise InputError(
                 f"the shares of {dp} replicas add up to {sum(shares)} micro-batches; the batch has {count}."
@@ -437,9 +438,8 @@ def _shares(layout: LayoutFile, samples: int, micro: int, dp: int, context: Cont
         return shares
 
 
-def _of_replicas(layout: LayoutFile, dp: int, context: Context) -> tuple[int, ...]:
+def _of_replicas(layout: LayoutFile, given: Sequence[int], dp: int, context: Context) -> tuple[int, ...]:
     """Return the share of each replica from a list of them, or of one for each group of nodes."""
-    given = list(layout.shares)
     if len(given) == dp:
         return tuple(given)
     ends = np.cumsum([devices_per_node(node) * count for node, count in context.nodes])

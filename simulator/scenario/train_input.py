@@ -12,7 +12,7 @@ from simulator.costs.placement import Placement, local_share
 from simulator.costs.storage import StorageSystem
 from simulator.engine.data.job import Shuffle
 from simulator.foundation.errors import InputError
-from simulator.foundation.schema import Count, StrictModel, text_or
+from simulator.foundation.schema import Count, StrictModel, TextOr
 from simulator.mapping.sharding import sharders
 from simulator.scenario.data import one_kind_of_node
 from simulator.scenario.data_input import (
@@ -46,7 +46,7 @@ class TrainDataFile(StrictModel):
 class TrainCheckpointFile(StrictModel):
     """Weights and optimizer state, written while the job goes on or while it waits."""
 
-    every: text_or(Literal["auto"], Count) = Field(  # type: ignore[valid-type]
+    every: TextOr[Literal["auto"], Count] = Field(
         description="steps between two; auto: where checkpoints and lost work cost least, by 'faults'"
     )
     to: StorageFile | None = Field(default=None, description="left out: the storage that the data is read from")

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from simulator.foundation.errors import InputError
-from simulator.foundation.schema import Fraction, StrictModel, text_or
+from simulator.foundation.schema import Fraction, StrictModel, TextOr
 from simulator.profiles.framework import Framework
 from simulator.scenario.kinds import Context
 
@@ -18,7 +18,7 @@ class OverlapFile(StrictModel):
 
     gradients: bool | None = Field(default=None, description="gradients are reduced beside the backward pass")
     gathers: bool | None = Field(default=None, description="sharded weights are gathered ahead of use")
-    tensor: text_or(Literal["none", "async"], Fraction) | None = Field(  # type: ignore[valid-type]
+    tensor: TextOr[Literal["none", "async"], Fraction] | None = Field(
         default=None,
         description="collectives of TP and CP: none; the share that is hidden; or async: cut into pieces that travel "
         "beside the products, which needs sequence parallelism",
