@@ -27,7 +27,7 @@ from simulator.planner.question import Question, question_of
 from simulator.planner.recommendation import LAYOUT, Contender, Recommendation, against, simulated
 from simulator.results.result import Result
 from simulator.scenario import Scenario
-from simulator.scenario.train import BySpeed
+from simulator.scenario.train_layout import BySpeed
 from simulator.scenario.train_sync import AllReduce
 from simulator.simulation.balanced import balanced
 from simulator.simulation.gains import closed_form

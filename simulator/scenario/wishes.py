@@ -9,7 +9,7 @@ from pydantic import Field
 
 from simulator.foundation.schema import Count, Fraction, PositiveSeconds, StrictModel, quantity
 from simulator.scenario.hardware import PriceKind
-from simulator.scenario.train import Degree
+from simulator.scenario.train_layout import Degree
 
 Objective = Literal["time", "cost", "energy", "carbon", "memory"]
 Fidelity = Literal["estimate", "engine"]

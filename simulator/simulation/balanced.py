@@ -18,7 +18,7 @@ from simulator.mapping.lowering import lower_job
 from simulator.mapping.plan import Plan, PlanTable
 from simulator.mapping.program import Floats, lower
 from simulator.mapping.unfolding import Condition, ReplicaClass, conditions_of, replica_classes
-from simulator.scenario.train import BySpeed
+from simulator.scenario.train_layout import BySpeed
 from simulator.simulation.setting import Setting
 from simulator.workload.jobs.samples import SampleJob
 from simulator.workload.jobs.training import TrainingJob

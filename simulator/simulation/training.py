@@ -15,7 +15,8 @@ from simulator.mapping.unfolding import HEALTHY, ReplicaClass, replica_classes
 from simulator.results.result import Result
 from simulator.results.step_parts import busiest_lane, parts_of_trace, with_stragglers
 from simulator.scenario import Scenario
-from simulator.scenario.train import DECIDED, TrainWorkload
+from simulator.scenario.train import TrainWorkload
+from simulator.scenario.train_layout import DECIDED
 from simulator.simulation.answer import resources_of, training_result
 from simulator.simulation.balanced import balanced
 from simulator.simulation.feasibility import check_memory
