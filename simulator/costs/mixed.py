@@ -68,15 +68,15 @@ def estimate_replicas(
         times: under each condition, of a table that holds this one plan.
         nodes: that wait for each other at the end of a step.
     """
-    working = [one for one in classes if one.micro_batches(plan)]
     found = [pipeline_times(plan, one.conditions, times) for one in classes]
     together: dict[str, Any] = {name: np.max([getattr(one, name) for one in found], axis=0) for name in _TOGETHER}
     steps = [
         estimate(
-            replace(pipeline_times(plan, one.conditions, times), **together),
+            replace(own, **together),
             PlanTable.of([plan.of_share(one.micro_batches(plan))]),
             nodes=nodes,
         )
-        for one in working
+        for one, own in zip(classes, found, strict=True)
+        if one.micro_batches(plan)
     ]
     return max(steps, key=lambda one: float(one.step[0]))

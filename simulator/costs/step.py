@@ -221,7 +221,8 @@ def _gradients(program: Program, backward: Floats, framework: Framework, network
     """
     trained, zero, layout = program.job.trained_share, program.table.zero, program.layout_index
     reduced = scattered = gathered = np.zeros(len(program.layouts))
-    for held, group in zip(held_parameters(program), (program.groups["dp"], program.groups["edp"]), strict=True):
+    dense, expert = held_parameters(program)
+    for held, group in ((dense, program.groups["dp"]), (expert, program.groups["edp"])):
         if not held.any():
             continue
         gradient = held * framework.gradient_bytes * trained
@@ -235,16 +236,17 @@ def _gradients(program: Program, backward: Floats, framework: Framework, network
     seconds = np.where(zero == 0, reduced[layout], np.where(zero == 3, 0.0, sharded))
     if not framework.overlaps_gradients:
         return seconds, np.zeros_like(seconds)
-    late = _last_share(program)[layout] / times  # of several exchanges only the last has no backward pass beside it
+    # of several exchanges only the last has no backward pass beside it
+    late = _last_share(program, dense)[layout] / times
     early = seconds * (1.0 - late)
     hidden = HIDEABLE * np.minimum(early, backward * times)
     return seconds - hidden, hidden
 
 
-def _last_share(program: Program) -> Floats:
-    """Return the share of a rank's gradients that are whole only when the backward pass ends: the embedding's."""
+def _last_share(program: Program, dense: Floats) -> Floats:
+    """Return the share of a rank's dense gradients that are whole only when the backward pass ends: the embedding's."""
     rows = count_parameters(program.job.model).embedding / program.layouts.tp
-    return np.minimum(1.0, rows / np.maximum(held_parameters(program)[0], 1.0))
+    return np.minimum(1.0, rows / np.maximum(dense, 1.0))
 
 
 def buckets(size: Floats, framework: Framework) -> Floats:

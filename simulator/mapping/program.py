@@ -155,7 +155,7 @@ def _lower_block(job: TrainingJob, local: PlanTable, block: Block) -> LocalBlock
         operators=tuple(_on_busiest(part, busiest) for part in parts),
         parameters=dense,
         expert_parameters=expert,
-        exchanges=_exchanges(job, local, block),
+        exchanges=_exchanges(job, local, block, busiest),
     )
 
 
@@ -177,7 +177,7 @@ def _on_busiest(part: LocalOperator, busiest: Floats) -> LocalOperator:
     return replace(part, m=part.m * busiest, saved=part.saved * busiest)
 
 
-def _exchanges(job: TrainingJob, local: PlanTable, block: Block) -> tuple[Exchange, ...]:
+def _exchanges(job: TrainingJob, local: PlanTable, block: Block, busiest: Floats) -> tuple[Exchange, ...]:
     """Return the collectives of one block: TP all-reduce (or gather and scatter), EP all-to-all, CP ring passes."""
     item = job.precision.activation_bytes
     tokens = local.micro_batch * job.seq_len / local.cp
@@ -193,7 +193,7 @@ def _exchanges(job: TrainingJob, local: PlanTable, block: Block) -> tuple[Exchan
         found.append(Exchange(operation="all_gather", axis="tp", size=sliced, forward=times, backward=2 * times))
     if block.routed:
         visits = np.where(local.ep > 1, tokens / local.tp * block.routed * block.routed_width * item, 0.0)
-        visits = visits * _busiest(job, local)
+        visits = visits * busiest
         reached = local.ep * (1.0 - (1.0 - 1.0 / local.ep) ** block.routed)  # distinct ranks of a token's experts
         found.append(
             Exchange(

@@ -24,10 +24,10 @@ def lanes_of(
     setting: Setting, plan: Plan, classes: Sequence[ReplicaClass], times: Mapping[Condition, StepTimes]
 ) -> tuple[Lane, ...]:
     """Return a lane for each stage of each class of replicas."""
-    found = []
+    found, layers = [], _layers(setting, plan)
     for one in classes:
         count = one.micro_batches(plan)
-        held, layers = stage_bytes(setting, plan.of_share(count)), _layers(setting, plan)
+        held = stage_bytes(setting, plan.of_share(count))
         work = pipeline_times(plan, one.conditions, times)
         for stage, condition in enumerate(one.conditions):
             devices = setting.devices_of(condition)

@@ -94,7 +94,6 @@ def predict_training_row(
         return predict_network_row(row, catalogue, constants)
     run = run_of(row, catalogue)
     program = program_of(run)
-    memory = account(program, run.framework).total[0]
     fits = _fits(row, run)
     metric = row["metric"]
     known = efficiency_of(run.device).origin == "calibrated" and row.get("engine", "") not in _NOT_PRINTED
@@ -103,7 +102,7 @@ def predict_training_row(
         return Prediction.missing("the run ended out of memory", fits=fits)
     if metric == "memory_gb":
         unit = GIBI if "GiB" in row.get("notes", "") else GIGA
-        return Prediction(float(memory) / unit, label, "", fits)
+        return Prediction(float(account(program, run.framework).total[0]) / unit, label, "", fits)
     value = run_value(row, run, program, constants, AnalyticNetwork.of(run.cluster.tiers))
     return Prediction(value, label, "", fits)
 
