@@ -61,12 +61,6 @@ def possible(asked: Question) -> list[PlanTable]:
     return tables
 
 
-def together(tables: list[PlanTable]) -> PlanTable:
-    """Return one table of all plans."""
-    return PlanTable(**{name: np.concatenate([getattr(table, name) for table in tables])
-                        for name in PlanTable.__dataclass_fields__})  # fmt: skip
-
-
 def one_question() -> float:
     """Time the whole search of one question; return the layouts looked at per second."""
     asked, seconds = question(4096), []
@@ -83,7 +77,7 @@ def one_question() -> float:
 def many_batches() -> None:
     """Time the pricing of many plans."""
     asked = question(4096)
-    table = together([plans for batch in BATCHES for plans in possible(question(batch))])
+    table = PlanTable.join([plans for batch in BATCHES for plans in possible(question(batch))])
     seconds = []
     for _ in range(REPEATS):
         start = process_time()
