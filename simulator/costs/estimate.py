@@ -87,23 +87,25 @@ def _longest_chain(times: StepTimes, table: PlanTable) -> Floats:
     A stage before n others does q = min(n, m - 1) further forward passes before its first backward pass comes back, and
     as many backward passes after its last forward pass.
     """
-    m, p = table.micro_batches.astype(float)[:, None], table.pp[:, None]
-    work = times.forward + times.backward
-    columns = work.shape[1]
-    stand = seats(table.pp, columns)
-    below = np.cumsum((stand * work)[:, ::-1], axis=1)[:, ::-1]  # of a column and all after it
-    everyone, most = below[:, :1], np.zeros((len(work), 1))
-    first = places(table.pp, columns)
+    m, p, columns = table.micro_batches.astype(float), table.pp, times.forward.shape[1]
+    # plans last: rows as long as the table are sooner done than rows of a few stages
+    forward, backward, stand, first = (
+        np.ascontiguousarray(values.T)
+        for values in (times.forward, times.backward, seats(p, columns), places(p, columns))
+    )
+    work = forward + backward
+    below = np.cumsum((stand * work)[::-1], axis=0)[::-1]  # of a column and all after it
+    everyone, most = below[0], np.zeros(len(p))
     for last in (False, True):  # of the equal stages of a column; a chain grows or shrinks evenly from one to the next
         here = first + (stand - 1) * last
         after = below - np.where(last, stand, 1) * work
         others = p - 1 - here
         turned = np.minimum(others, m - 1)
-        chains = np.maximum(-after, -turned * np.minimum(times.forward, times.backward))
+        chains = np.maximum(-after, -turned * np.minimum(forward, backward))
         chains = np.where(m - 1 > others, np.maximum(chains, after - others * work), chains)
         found = np.where(stand > 0, everyone + (m - 1) * work + chains, 0.0)
-        most = np.maximum(most, found.max(axis=1, keepdims=True))
-    return np.asarray(most[:, 0])
+        most = np.maximum(most, found.max(axis=0))
+    return most
 
 
 def _split_backward(times: StepTimes, table: PlanTable, bubble: Floats, busy: Floats) -> tuple[Floats, Floats]:
