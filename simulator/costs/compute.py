@@ -77,7 +77,7 @@ class Machine:
             efficiency=efficiency or efficiency_of(device),
             precision=precision,
             fed=_fed(device),
-            vector=device.vector_fp32 or device.peak.get("fp32", 0.0),
+            vector=device.vector,
         )
 
     @property
@@ -87,10 +87,9 @@ class Machine:
 
 
 def _fed(device: Device) -> float:
-    vector = device.vector_fp32 or device.peak.get("fp32", 0.0)
     if device.kind != "gpu" or device.compute_units is None or device.clock_hz is None:
         return 0.0
-    return min(vector, 2.0 * LOAD_LANES * device.compute_units * device.clock_hz)
+    return min(device.vector, 2.0 * LOAD_LANES * device.compute_units * device.clock_hz)
 
 
 def fill(m: Floats, n: Floats, batch: Floats, units: int | None) -> Floats:

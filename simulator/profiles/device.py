@@ -97,6 +97,11 @@ class Device:
         """Bytes that a program can get: as the driver reports them, else the capacity."""
         return self.memory_bytes if self.usable_memory_bytes is None else self.usable_memory_bytes
 
+    @property
+    def vector(self) -> float:
+        """FLOP/s of the vector units in fp32, where no source gives them the fp32 peak; 0: not known."""
+        return self.vector_fp32 or self.peak.get("fp32", 0.0)
+
 
 def sparse_speed(device: Device, precision: str) -> float | None:
     """Return how much faster a device multiplies by 2:4 sparse weights; None where no source says that it does.

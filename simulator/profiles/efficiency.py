@@ -67,8 +67,8 @@ def product_of(peak: str) -> str:
 
 
 def _matrix_over_vector(device: Device) -> float:
-    vector = device.vector_fp32 or device.peak.get("fp32", 0.0)
-    return max(device.peak.get("fp16", 0.0), device.peak.get("bf16", 0.0)) / vector if vector else 0.0
+    matrix = max(device.peak.get("fp16", 0.0), device.peak.get("bf16", 0.0))
+    return matrix / device.vector if device.vector else 0.0
 
 
 class EfficiencyFile(StrictModel):
