@@ -21,7 +21,7 @@ from simulator.profiles.device import Device, peak_for
 from simulator.profiles.efficiency import Efficiency, efficiency_of
 from simulator.profiles.framework import AttentionKernel
 from simulator.workload.jobs.training import Precision
-from simulator.workload.thrift import HALF_AND_POSITIONS
+from simulator.workload.thrift import HALF_AND_POSITIONS, MASK_BYTES
 
 Floats = NDArray[np.float64]
 
@@ -40,10 +40,6 @@ SCORE_PASSES_FORWARD: Final = 4.5
 SCORE_PASSES_BACKWARD: Final = 5.5
 #: elements per score more where distances are scored apart: write, shift, add
 RELATIVE_PASSES: Final = 5.0
-
-
-#: bytes of a mask of clipped numbers
-MASK: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,7 +231,7 @@ def cast_times(part: LocalProduct, machine: Machine, *, fused_experts: bool = Fa
     if machine.rounded:
         item = precision.activation_bytes
         forward = forward + (rows * part.k + weights) * 2.0 * item
-        backward = backward + rows * part.k * (2.0 * item + MASK)
+        backward = backward + rows * part.k * (2.0 * item + MASK_BYTES)
     return forward / machine.stream, backward / machine.stream
 
 

@@ -25,12 +25,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.costs.compute import MASK, Machine, fill, join
+from simulator.costs.compute import Machine, fill, join
 from simulator.costs.passes import BACKWARD_KERNELS, Work
 from simulator.profiles.framework import Framework
 from simulator.workload.models.networks.network import Network
 from simulator.workload.operators import Elementwise, Gemm
-from simulator.workload.thrift import HALF_AND_POSITIONS
+from simulator.workload.thrift import HALF_AND_POSITIONS, MASK_BYTES
 
 Floats = NDArray[np.float64]
 
@@ -191,7 +191,7 @@ def _rounding(table: LayerTable, samples: Floats, machine: Machine) -> tuple[Flo
         return np.zeros(len(samples)), np.zeros(len(samples))
     item, inputs = machine.precision.activation_bytes, samples * table.inputs
     return ((inputs + table.weights.sum()) * 2.0 * item / machine.stream,
-            inputs * (2.0 * item + MASK) / machine.stream)  # fmt: skip
+            inputs * (2.0 * item + MASK_BYTES) / machine.stream)  # fmt: skip
 
 
 def layer_seconds(

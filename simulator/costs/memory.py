@@ -26,13 +26,12 @@ from simulator.profiles.device import Device
 from simulator.profiles.framework import AttentionKernel, Framework
 from simulator.workload.jobs.training import TrainingJob
 from simulator.workload.optimizers import state_bytes_per_parameter
+from simulator.workload.thrift import MASK_BYTES
 
 Floats = NDArray[np.float64]
 
 #: bytes per score that unfused attention keeps: softmax output (2), dropout mask (1), dropout output (2)
 SCORE_BYTES: Final = 5.0
-#: bytes per element of a dropout mask
-MASK_BYTES: Final = 1.0
 #: what a process holds before the first tensor: context, kernels, communication buffers (measured: 0.6 to 1.5 GiB)
 CONTEXT_BYTES: Final = 1.0 * GIBI
 #: share of a device's memory that an allocator cannot use for tensors that come and go in different sizes

@@ -17,20 +17,19 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.costs.compute import MASK
 from simulator.costs.layers import LayerTable
 from simulator.costs.memory import PARTS, MemoryAccount
 from simulator.mapping.balance import balanced_stages
 from simulator.mapping.plan import RECOMPUTE, SCHEDULES, PlanTable
 from simulator.mapping.samples import SampleProgram
 from simulator.profiles.framework import Framework
-from simulator.workload.jobs.samples import SampleJob
+from simulator.workload.jobs.samples import TABLE_ITEM, SampleJob
 from simulator.workload.models.networks.network import Network
 from simulator.workload.optimizers import state_bytes_per_parameter
+from simulator.workload.thrift import MASK_BYTES
 
 Floats = NDArray[np.float64]
 
-_TABLE_ITEM: Final = 4.0  # bytes of a number in an embedding table
 _HALF: Final = 2.0  # bytes of an activation in which layers count what they keep
 _COPY: Final = 2.0  # bytes of the 16-bit copy of a weight that autocast keeps for the passes
 
@@ -66,13 +65,13 @@ def _stage(job: SampleJob, part: Network, plans: PlanTable, flying: Floats, fram
     tables, rows = _tables(job, plans)
     copied = layers * (_COPY if weight > width else 0.0)
     largest = float(LayerTable.of(part).data.max(initial=0.0))
-    masks = LayerTable.of(part).inputs * MASK if job.thrift.rounded else 0.0
+    masks = LayerTable.of(part).inputs * MASK_BYTES if job.thrift.rounded else 0.0
     stored, entering = part.stored_bytes * width / _HALF + masks, part.entering * width
     full = plans.recompute == RECOMPUTE.index("full")
     return MemoryAccount(
         parts={
-            "weights": layers * (weight + job.thrift.held_bytes(width)) + copied + tables * _TABLE_ITEM,
-            "gradients": layers * framework.gradient_bytes + rows * _TABLE_ITEM,
+            "weights": layers * (weight + job.thrift.held_bytes(width)) + copied + tables * TABLE_ITEM,
+            "gradients": layers * framework.gradient_bytes + rows * TABLE_ITEM,
             "optimizer": layers * state_bytes_per_parameter(job.optimizer, weight_bytes=weight)
             + tables * job.optimizer.state_bytes,
             "activations": samples * np.where(full, entering * flying + stored, stored * flying),

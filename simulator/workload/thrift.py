@@ -19,7 +19,8 @@ PATTERNS: Final[tuple[Pattern, ...]] = get_args(Pattern)
 
 #: bytes of a 2:4 matrix over those of the dense one in 16 bits: half the weights, two bits of position for each
 HALF_AND_POSITIONS: Final = (0.5 * 16 + 0.5 * 2) / 16
-_MASK: Final = 1.0  # bytes of a mask per weight
+#: bytes of a mask per element: of weights that are zero, of numbers that are clipped, of those that dropout drops
+MASK_BYTES: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +44,7 @@ class Thrift:
             case "2:4":
                 return 2.0 * HALF_AND_POSITIONS * width
             case "unstructured":
-                return _MASK
+                return MASK_BYTES
             case _:
                 return 0.0
 
@@ -57,7 +58,7 @@ class Thrift:
             case "2:4":
                 return width + self.held_bytes(width)
             case "unstructured":
-                return 2.0 * width + _MASK
+                return 2.0 * width + MASK_BYTES
             case _:
                 return 0.0
 

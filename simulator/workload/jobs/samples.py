@@ -14,7 +14,8 @@ from simulator.workload.thrift import WHOLE, Thrift
 
 #: bytes of embedding tables up to which they are copied to every rank
 COPIED_TABLES: Final = 1.0 * GIGA
-_TABLE_ITEM: Final = 4.0  # bytes of a number in a table
+#: bytes of a number in a table
+TABLE_ITEM: Final = 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +60,7 @@ class SampleJob:
     @property
     def copies_tables(self) -> bool:
         """Whether every rank holds all tables."""
-        return self.tables * _TABLE_ITEM <= COPIED_TABLES
+        return self.tables * TABLE_ITEM <= COPIED_TABLES
 
     @property
     def held(self) -> float:
