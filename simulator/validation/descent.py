@@ -6,8 +6,9 @@ and no outlier steers.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from math import exp
 from typing import Final, Generic, Protocol, TypeVar
 
@@ -15,8 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-Knob = TypeVar("Knob", bound=Hashable)
-KnobIn = TypeVar("KnobIn", bound=Hashable, contravariant=True)
 Constants = TypeVar("Constants")
 ConstantsIn = TypeVar("ConstantsIn", contravariant=True)
 
@@ -26,7 +25,16 @@ _TOLD: Final = 0.1  # rows tell a constant if a change of one per cent moves the
 _NUDGE: Final = 0.2  # how far a constant's logarithm is moved to see whether rows follow
 
 
-class Case(Protocol[ConstantsIn, KnobIn]):
+@dataclass(frozen=True, slots=True)
+class Knob:
+    """Constants that move together: what holds them, by kind and name, and their names there."""
+
+    kind: str
+    name: str
+    names: tuple[str, ...]
+
+
+class Case(Protocol[ConstantsIn]):
     """A measured row, read once and priced many times."""
 
     @property
@@ -36,11 +44,11 @@ class Case(Protocol[ConstantsIn, KnobIn]):
     def error(self, constants: ConstantsIn) -> float:
         """Return the logarithm of predicted over measured under some constants."""
 
-    def shows(self, knob: KnobIn) -> bool:
+    def shows(self, knob: Knob) -> bool:
         """Return whether the row may depend on a knob."""
 
 
-class Descent(Generic[Constants, Knob]):
+class Descent(Generic[Constants]):
     """Constants on their way to the least loss.
 
     Args:
@@ -52,7 +60,7 @@ class Descent(Generic[Constants, Knob]):
 
     def __init__(
         self,
-        cases: Sequence[Case[Constants, Knob]],
+        cases: Sequence[Case[Constants]],
         knobs: Sequence[Knob],
         start: Constants,
         scaled: Callable[[Constants, Knob, float], Constants],
@@ -95,3 +103,13 @@ class Descent(Generic[Constants, Knob]):
         for n in self._touched[knob]:
             errors[n] = self.cases[n].error(constants)
         return errors
+
+
+def spread(rows: Sequence[Mapping[str, str]], most: int) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Yield about ``most`` rows of each publication, evenly spread over it, with its name."""
+    by_source: defaultdict[str, list[Mapping[str, str]]] = defaultdict(list)
+    for row in rows:
+        by_source[row["source_group"]].append(row)
+    for source, mine in sorted(by_source.items()):
+        for row in mine[:: max(1, len(mine) // most)]:
+            yield source, row

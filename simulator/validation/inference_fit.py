@@ -7,7 +7,6 @@ nothing to the rows. Constants that are not named here stay as shipped, and so d
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import log
@@ -17,7 +16,7 @@ from simulator.costs.serving.traits import EngineTraits, Kernels
 from simulator.foundation.errors import Infeasible, InputError
 from simulator.foundation.units import MICRO, MILLI
 from simulator.profiles.catalogue import Catalogue
-from simulator.validation.descent import Descent
+from simulator.validation.descent import Descent, Knob, spread
 from simulator.validation.facts import number
 from simulator.validation.inference import parts_of, predict_inference_row
 from simulator.validation.inference_constants import AS_SHIPPED, InferenceConstants
@@ -43,15 +42,6 @@ _NEUTRAL_KERNELS: Final[Mapping[str, Any]] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class _Knob:
-    """Constants of one class or engine that move together."""
-
-    kind: str  # "kernels" or "engines"
-    name: str
-    names: tuple[str, ...]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Case:
     """A measured row that takes part."""
@@ -68,7 +58,7 @@ class _Case:
         assert value is not None
         return log(value / number(self.row, "value"))
 
-    def shows(self, knob: _Knob) -> bool:
+    def shows(self, knob: Knob) -> bool:
         """Return whether the row may depend on some constants."""
         return knob.name == (self.kernels if knob.kind == "kernels" else self.engine).name
 
@@ -79,8 +69,8 @@ def refit(rows: Sequence[Mapping[str, str]], catalogue: Catalogue) -> InferenceC
     if not cases:
         return AS_SHIPPED
     start = _neutral(cases)
-    knobs = [_Knob("engines", one.name, names) for one in start.engines for names in _ENGINE]
-    knobs += [_Knob("kernels", one.name, names) for one in start.kernels for names in _KERNELS]
+    knobs = [Knob("engines", one.name, names) for one in start.engines for names in _ENGINE]
+    knobs += [Knob("kernels", one.name, names) for one in start.kernels for names in _KERNELS]
     fit = Descent(cases, knobs, start, _scaled)
     for reach in _SWEEPS:
         for knob in fit.knobs:
@@ -89,19 +79,14 @@ def refit(rows: Sequence[Mapping[str, str]], catalogue: Catalogue) -> InferenceC
 
 
 def _cases(rows: Sequence[Mapping[str, str]], catalogue: Catalogue) -> list[_Case]:
-    by_source: dict[str, list[Mapping[str, str]]] = defaultdict(list)
-    for row in rows:
-        if row.get("value"):
-            by_source[row["source_group"]].append(row)
     found = []
-    for source, mine in sorted(by_source.items()):
-        for row in mine[:: max(1, len(mine) // _PER_SOURCE)]:
-            try:
-                kernels, engine = parts_of(row, catalogue)
-                predict_inference_row(row, catalogue)
-            except (InputError, Infeasible):
-                continue
-            found.append(_Case(source=source, row=row, catalogue=catalogue, kernels=kernels, engine=engine))
+    for source, row in spread([row for row in rows if row.get("value")], _PER_SOURCE):
+        try:
+            kernels, engine = parts_of(row, catalogue)
+            predict_inference_row(row, catalogue)
+        except (InputError, Infeasible):
+            continue
+        found.append(_Case(source=source, row=row, catalogue=catalogue, kernels=kernels, engine=engine))
     return found
 
 
@@ -120,7 +105,7 @@ def _neutral_engine(engine: EngineTraits) -> EngineTraits:
     return replace(engine, **had)
 
 
-def _scaled(constants: InferenceConstants, knob: _Knob, factor: float) -> InferenceConstants:
+def _scaled(constants: InferenceConstants, knob: Knob, factor: float) -> InferenceConstants:
     end = _SHARES_END if knob.kind == "kernels" else float("inf")
     changed = tuple(
         replace(one, **{name: min(end, getattr(one, name) * factor) for name in knob.names}) if one.name == knob.name

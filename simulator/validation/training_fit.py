@@ -10,7 +10,6 @@ Factors are found by coordinate descent. Constants that are not named here stay 
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
@@ -29,7 +28,7 @@ from simulator.mapping.program import Program
 from simulator.profiles.catalogue import Catalogue
 from simulator.profiles.efficiency import Efficiency, efficiency_of, product_of
 from simulator.profiles.framework import Dispatch, frameworks
-from simulator.validation.descent import Descent
+from simulator.validation.descent import Descent, Knob, spread
 from simulator.validation.facts import number
 from simulator.validation.score import MEMORY
 from simulator.validation.training import Run, program_of, run_of, run_value
@@ -58,15 +57,6 @@ _EAGER_LAUNCH: Final = 30 * MICRO
 _STEP: Final = 10 * MILLI
 #: first fused attention kernels over later ones (arXiv 2307.08691: 35 % of the peak against 60 %)
 _EARLY: Final = 0.6
-
-
-@dataclass(frozen=True, slots=True)
-class _Knob:
-    """Constants of one class or way of dispatching that move together."""
-
-    kind: str  # "class" or "dispatch"
-    name: str
-    names: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -113,7 +103,7 @@ class _Case:
             value = run_value(self.row, self.run, self.program, constants, self.network)
         return float(np.log(value / number(self.row, "value")))
 
-    def shows(self, knob: _Knob) -> bool:
+    def shows(self, knob: Knob) -> bool:
         """Return whether the row may depend on some constants."""
         if knob.kind == "dispatch":
             return knob.name == self.dispatch.name
@@ -132,8 +122,8 @@ def refit(rows: Sequence[Mapping[str, str]], catalogue: Catalogue) -> TrainingCo
         return AS_SHIPPED
     start = _neutral(catalogue)
     kin = {efficiency_of(device).name: kernels_of(device).name for device in catalogue.devices.values()}
-    knobs = [_Knob("class", name, names) for name in sorted(start.efficiencies) for names in _EFFICIENCY]
-    knobs += [_Knob("dispatch", name, names) for name in sorted(start.dispatches) for names in _DISPATCH]
+    knobs = [Knob("class", name, names) for name in sorted(start.efficiencies) for names in _EFFICIENCY]
+    knobs += [Knob("dispatch", name, names) for name in sorted(start.dispatches) for names in _DISPATCH]
     fit = Descent(cases, knobs, start, _scaled)
     for reach in _SWEEPS:
         for knob in fit.knobs:
@@ -143,18 +133,14 @@ def refit(rows: Sequence[Mapping[str, str]], catalogue: Catalogue) -> TrainingCo
 
 
 def _cases(rows: Sequence[Mapping[str, str]], catalogue: Catalogue) -> list[_Case]:
-    by_source: dict[str, list[Mapping[str, str]]] = defaultdict(list)
-    for row in rows:
-        if row["metric"] not in _TOTALS and row.get("value"):
-            by_source[row["source_group"]].append(row)
+    telling = [row for row in rows if row["metric"] not in _TOTALS and row.get("value")]
     networks: dict[int, _Remembered] = {}
     found: list[_Case] = []
-    for source, mine in sorted(by_source.items()):
-        for row in mine[:: max(1, len(mine) // _PER_SOURCE)]:
-            try:
-                found.append(_case(source, row, catalogue, networks))
-            except (InputError, Infeasible):
-                continue
+    for source, row in spread(telling, _PER_SOURCE):
+        try:
+            found.append(_case(source, row, catalogue, networks))
+        except (InputError, Infeasible):
+            continue
     return found
 
 
@@ -170,16 +156,16 @@ def _case(source: str, row: Mapping[str, str], catalogue: Catalogue, networks: d
     return _Case(source=source, row=row, run=run, program=program, network=network)
 
 
-def _stand_in(fit: Descent[TrainingConstants, _Knob], kin: Mapping[str, str]) -> None:
+def _stand_in(fit: Descent[TrainingConstants], kin: Mapping[str, str]) -> None:
     """Let relatives speak where a class's or a dispatch's own rows show nothing of a constant.
 
     Relatives of a class are those that share its inference kernels; of an eager way of dispatching, all other eager
     ones: rows of large models, which never wait for their host, show nothing of how long a launch takes.
     """
-    eager = [_Knob("dispatch", one.name, _LAUNCH) for one in fit.constants.dispatches.values() if _launches(one)]
+    eager = [Knob("dispatch", one.name, _LAUNCH) for one in fit.constants.dispatches.values() if _launches(one)]
     groups = [eager]
     for names, family in product(_EFFICIENCY, sorted(set(kin.values()))):
-        groups.append([_Knob("class", name, names) for name in fit.constants.efficiencies if kin[name] == family])
+        groups.append([Knob("class", name, names) for name in fit.constants.efficiencies if kin[name] == family])
     for group in groups:
         shown = [fit.tells(knob) for knob in group]
         told = [_value(fit.constants, knob) for knob, tells in zip(group, shown, strict=True) if tells]
@@ -193,14 +179,14 @@ def _launches(dispatch: Dispatch) -> bool:
     return dispatch.kernel_s > 0 and dispatch.kernels == 1.0
 
 
-def _value(constants: TrainingConstants, knob: _Knob) -> float:
+def _value(constants: TrainingConstants, knob: Knob) -> float:
     held: Efficiency | Dispatch = (
         constants.efficiencies[knob.name] if knob.kind == "class" else constants.dispatches[knob.name]
     )
     return float(getattr(held, knob.names[0]))
 
 
-def _scaled(constants: TrainingConstants, knob: _Knob, factor: float) -> TrainingConstants:
+def _scaled(constants: TrainingConstants, knob: Knob, factor: float) -> TrainingConstants:
     if knob.kind == "class":
         old = constants.efficiencies[knob.name]
         new = replace(old, **{name: min(getattr(old, name) * factor, _SHARES_END) for name in knob.names})
