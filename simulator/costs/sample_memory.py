@@ -11,7 +11,6 @@ knows no device on which they could be timed.
 
 from __future__ import annotations
 
-from itertools import accumulate
 from typing import Final
 
 import numpy as np
@@ -46,13 +45,11 @@ def account_samples(program: SampleProgram, framework: Framework) -> MemoryAccou
 def _fullest(job: SampleJob, plan: PlanTable, framework: Framework) -> MemoryAccount:
     """Return the account of one plan's fullest stage."""
     stages, micro_batches = int(plan.pp[0]), float(plan.micro_batches[0])
-    held = [int(layers) for layers in plan.layers_per_stage[0] if layers]
-    held = held or list(balanced_stages([layer.macs for layer in job.network.layers], stages))
+    held = plan.row(0).layers_per_stage or balanced_stages([layer.macs for layer in job.network.layers], stages)
     everything = int(plan.schedule[0]) == SCHEDULES.index("gpipe")
     accounts = []
-    for index, (end, count) in enumerate(zip(accumulate(held), held, strict=True)):
+    for index, part in enumerate(job.network.cut(held)):
         flying = micro_batches if everything else min(micro_batches, stages - index)
-        part = job.network.part(end - count, end)
         accounts.append(_stage(job, part, plan, np.array([flying]), framework))
     return max(accounts, key=lambda one: float(one.total[0]))
 

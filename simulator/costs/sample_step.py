@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
-from itertools import accumulate
 from typing import Any, Final
 
 import numpy as np
@@ -100,14 +99,13 @@ def _price_pipeline(
 ) -> StepTimes:
     """Return the durations of one plan's stages; what ends a step takes as long as on the stage where it is longest."""
     stages, samples = int(plan.pp[0]), float(plan.micro_batch[0])
-    held = [int(layers) for layers in plan.layers_per_stage[0] if layers]
+    held = plan.row(0).layers_per_stage
     if not held:
-        held = list(balanced_stages(layer_seconds(job.network, samples, machine, framework, machine.vector), stages))
+        held = balanced_stages(layer_seconds(job.network, samples, machine, framework, machine.vector), stages)
     if sum(held) != len(job.network.layers):
-        raise InputError(f"network {job.network.name!r} has {len(job.network.layers)} layers; layers_per_stage={held} "
-                         f"names {sum(held)}.")  # fmt: skip
-    ends = list(accumulate(held))
-    parts = [job.network.part(end - count, end) for end, count in zip(ends, held, strict=True)]
+        raise InputError(f"network {job.network.name!r} has {len(job.network.layers)} layers; "
+                         f"layers_per_stage={list(held)} names {sum(held)}.")  # fmt: skip
+    parts = job.network.cut(held)
     jobs = [replace(job, network=part) for part in parts]
     priced = [_price_stage(one, plan, group, machine, framework, fabric, whole=index == 0)
               for index, one in enumerate(jobs)]  # fmt: skip

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import TYPE_CHECKING, Final
 
 from simulator.foundation.errors import InputError, suggestion
@@ -112,9 +112,10 @@ class Network:
         """
         return sum(_stored(layer.operator) for layer in self.layers)
 
-    def part(self, first: int, end: int) -> Network:
-        """Return the network of the layers from index ``first`` up to ``end``, as a pipeline stage holds them."""
-        return replace(self, layers=self.layers[first:end])
+    def cut(self, lengths: Sequence[int]) -> list[Network]:
+        """Return the networks of so many layers each, in order, as the stages of a pipeline hold them."""
+        ends = accumulate(lengths)
+        return [replace(self, layers=self.layers[end - count : end]) for end, count in zip(ends, lengths, strict=True)]
 
     @property
     def entering(self) -> float:
