@@ -18,7 +18,7 @@ from simulator.foundation.errors import InputError
 from simulator.foundation.randomness import Streams
 from simulator.mapping.lowering import lower_job
 from simulator.mapping.plan import RECOMPUTE, Plan, PlanTable
-from simulator.mapping.unfolding import HEALTHY, Condition, ReplicaClass, replica_classes
+from simulator.mapping.unfolding import Condition, ReplicaClass, replica_classes
 from simulator.results.feeding import Feeding
 from simulator.scenario import Scenario
 from simulator.scenario.train import TrainWorkload
@@ -102,8 +102,7 @@ def _wider_storage(workload: TrainWorkload) -> TrainWorkload:
 def closed_form(workload: TrainWorkload, setting: Setting, plan: Plan, classes: tuple[ReplicaClass, ...]) -> float:
     """Return the seconds of a step without data and checkpoints, by the closed form."""
     program = lower_job(setting.job, PlanTable.of([plan]), setting.tiers)
-    conditions = {condition for one in classes for condition in one.conditions} | {HEALTHY}
-    times = {condition: setting.price(program, condition) for condition in conditions}
+    times = setting.price_replicas(program, classes)
     found = exchanged(workload.sync, setting, program, plan, times, classes, played=False, streams=Streams(0))
     step = estimate_replicas(plan, classes, found.times, nodes=float(setting.nodes))
     return sum(found.parts({name: float(seconds[0]) for name, seconds in step.parts.items()}).values())

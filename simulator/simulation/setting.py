@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -14,7 +15,7 @@ from simulator.costs.programs import times_of
 from simulator.costs.step import StepTimes
 from simulator.foundation.errors import InputError
 from simulator.mapping.lowering import AnyProgram, lower_job
-from simulator.mapping.unfolding import Condition
+from simulator.mapping.unfolding import HEALTHY, Condition, ReplicaClass
 from simulator.profiles.device import Device, peak_for, sparse_speed
 from simulator.profiles.framework import Framework
 from simulator.scenario import Scenario
@@ -91,6 +92,11 @@ class Setting:
                 for kind in kinds
             ]
         )
+
+    def price_replicas(self, program: AnyProgram, classes: Iterable[ReplicaClass]) -> dict[Condition, StepTimes]:
+        """Return the durations under each condition that replicas meet, and where nothing is amiss."""
+        conditions = {condition for one in classes for condition in one.conditions} | {HEALTHY}
+        return {condition: self.price(program, condition) for condition in conditions}
 
     def _priced(
         self, program: AnyProgram, machine: Machine, tiers: tuple[Tier, ...], condition: Condition

@@ -38,8 +38,7 @@ def simulate_training(scenario: Scenario, workload: TrainWorkload, plan: Plan | 
     classes = replica_classes(plan, marks)
     memory, limit = _memory(setting, plan, classes)
     program = lower_job(workload.job, PlanTable.of([plan]), setting.tiers)
-    conditions = {condition for one in classes for condition in one.conditions} | {HEALTHY}
-    times = {condition: setting.price(program, condition) for condition in conditions}
+    times = setting.price_replicas(program, classes)
     in_closed_form = scenario.run.fidelity == "estimate"
     exchange = exchanged(workload.sync, setting, program, plan, times, classes, played=not in_closed_form,
                          streams=Streams(scenario.run.seed))  # fmt: skip

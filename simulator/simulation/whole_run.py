@@ -123,8 +123,8 @@ def _elastic(
         return None
     if plan.dp == 1:
         raise InputError("faults.strategy elastic-dp goes on with fewer replicas; this plan has one (dp=1).")
-    inside = plan.tp * plan.cp * (plan.pp if plan.order == "tp-cp-pp-dp" else 1)
-    each, units = max(1, setting.devices_per_node // inside), plan.global_batch // plan.micro_batch
+    apart = plan.first_rank(0, 1)  # ranks from one replica to the next
+    each, units = max(1, setting.devices_per_node // apart), plan.global_batch // plan.micro_batch
     left = plan.dp - each * np.arange(-(-plan.dp // each))
     left = left[left > 0]
     table = PlanTable.of([plan.of_share(plan.micro_batches)]).take(np.zeros(len(left), dtype=np.int64))
