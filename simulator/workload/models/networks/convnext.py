@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from simulator.foundation.errors import InputError
 from simulator.workload.models.networks.canvas import Canvas
-from simulator.workload.models.networks.network import FAMILIES, whole_numbers
+from simulator.workload.models.networks.network import FAMILIES, stages_of
 
 _WIDER = 4  # hidden channels of a block over its own
 
@@ -20,7 +19,7 @@ def convnext(size: int, *, depths: str, widths: str, classes: int = 1000) -> Can
         InputError: as many widths as depths are needed.
     """
     canvas = Canvas(3, (size, size))
-    for stage, (count, width) in enumerate(_stages(depths, widths)):
+    for stage, (count, width) in enumerate(stages_of(depths, widths)):
         if stage:
             canvas.layer_norm()
         edge = 2 if stage else 4
@@ -51,7 +50,7 @@ def poolformer(size: int, *, depths: str, widths: str, classes: int = 1000) -> C
         InputError: as many widths as depths are needed.
     """
     canvas = Canvas(3, (size, size))
-    for stage, (count, width) in enumerate(_stages(depths, widths)):
+    for stage, (count, width) in enumerate(stages_of(depths, widths)):
         edge, stride = (3, 2) if stage else (7, 4)
         canvas.conv(width, edge, stride=stride, padding=edge // 2 if stage else 2, bias=True, norm=False, act=None,
                     name="patches")  # fmt: skip
@@ -70,10 +69,3 @@ def poolformer(size: int, *, depths: str, widths: str, classes: int = 1000) -> C
     canvas.global_pool()
     canvas.linear(classes)
     return canvas
-
-
-def _stages(depths: str, widths: str) -> list[tuple[int, int]]:
-    counts, channels = whole_numbers(depths, "depths"), whole_numbers(widths, "widths")
-    if len(counts) != len(channels):
-        raise InputError(f"depths is {depths!r} and widths {widths!r}; one width per stage is needed.")
-    return list(zip(counts, channels, strict=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from simulator.foundation.errors import InputError
 from simulator.workload.models.networks.canvas import Canvas
 from simulator.workload.models.networks.network import FAMILIES
-from simulator.workload.models.networks.resnet import BOTTLENECK_FROM, EXPANSION, STAGES, stem
+from simulator.workload.models.networks.resnet import EXPANSION, STAGES, bottleneck_stages, shortcut, stem
 
 _GROUPS = 32
 _DUAL = {  # stem and its kernel, channels of the first residual path, of its bottleneck, blocks, channels added a block
@@ -66,16 +66,14 @@ def resnest(size: int, *, depth: int, classes: int = 1000) -> Canvas:
     Raises:
         InputError: a depth without bottlenecks.
     """
-    if depth not in STAGES or depth < BOTTLENECK_FROM:
-        raise InputError(f"no ResNeSt of depth {depth}. Known: "
-                         f"{', '.join(str(known) for known in STAGES if known >= BOTTLENECK_FROM)}.")  # fmt: skip
+    counts = bottleneck_stages(depth, "ResNeSt")
     canvas = Canvas(3, (size, size))
     stem(canvas, deep=True)
-    for stage, count in enumerate(STAGES[depth]):
+    for stage, count in enumerate(counts):
         width = 64 * 2**stage
         for index in range(count):
             stride = 2 if stage and not index else 1
-            _shortcut(canvas, width * EXPANSION, stride, pools=stride > 1)
+            shortcut(canvas, width * EXPANSION, stride, deep=True)
             canvas.conv(width, 1)
             _split_attention(canvas, width)
             if stage and not index:
@@ -102,15 +100,6 @@ def _split_attention(canvas: Canvas, width: int) -> None:
     canvas.add()
 
 
-def _shortcut(canvas: Canvas, out: int, stride: int, *, kernel: int = 1, pools: bool = False) -> None:
-    if stride == 1 and canvas.channels == out:
-        return
-    with canvas.branch():
-        if pools:
-            canvas.pool(2, ceil=True)
-        canvas.conv(out, kernel, stride=1 if pools else stride, act=None, name="projection")
-
-
 def _leave(canvas: Canvas, out: int) -> None:
     canvas.conv(out, 1, act=None)
     canvas.add()
@@ -129,7 +118,7 @@ def senet(size: int, *, classes: int = 1000) -> Canvas:
         width = 64 * 2**stage
         for index in range(count):
             stride = 2 if stage and not index else 1
-            _shortcut(canvas, width * EXPANSION, stride, kernel=3 if stage else 1)
+            shortcut(canvas, width * EXPANSION, stride, kernel=3 if stage else 1)
             canvas.conv(width * 2, 1)
             canvas.conv(width * EXPANSION, 3, stride=stride, groups=64)
             canvas.conv(width * EXPANSION, 1, act=None)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from simulator.workload.models.networks.canvas import Canvas
 from simulator.workload.models.networks.network import FAMILIES
+from simulator.workload.models.networks.resnet import EXPANSION, Shape, basic, bottleneck
 
-Shape = tuple[int, tuple[int, ...]]  # channels and extent
 _MODULES = (1, 4, 3)  # of the stages with two, three and four branches
 _BLOCKS = 4  # of a branch in a module
 _STEM = 64
-_EXPANSION = 4
 _HEAD = (32, 64, 128, 256)
 _LAST = 2048
 
@@ -25,7 +24,7 @@ def hrnet(size: int, *, width: int, classes: int = 1000) -> Canvas:
     canvas.conv(_STEM, 3, stride=2)
     canvas.conv(_STEM, 3, stride=2)
     for _ in range(_BLOCKS):
-        _bottleneck(canvas, _STEM)
+        bottleneck(canvas, _STEM, _STEM * EXPANSION)
     branches: list[Shape] = [(canvas.channels, canvas.extent)]
     for stage, modules in enumerate(_MODULES, start=2):
         branches = _enter(canvas, branches, [width * 2**branch for branch in range(stage)])
@@ -33,13 +32,13 @@ def hrnet(size: int, *, width: int, classes: int = 1000) -> Canvas:
             for shape in branches:
                 _at(canvas, shape)
                 for _ in range(_BLOCKS):
-                    _basic(canvas)
+                    basic(canvas, canvas.channels)
             for into in range(len(branches)):
                 _hear(canvas, branches, into)
     for branch, (inner, shape) in enumerate(zip(_HEAD, branches, strict=True)):
         before = canvas.channels, canvas.extent
         _at(canvas, shape)
-        _bottleneck(canvas, inner)
+        bottleneck(canvas, inner, inner * EXPANSION)
         if branch:
             entering, extent = canvas.channels, canvas.extent
             _at(canvas, before)
@@ -84,22 +83,4 @@ def _hear(canvas: Canvas, branches: list[Shape], into: int) -> None:
         _at(canvas, (channels, extent))
         canvas.add()
     _at(canvas, (channels, extent))
-    canvas.act()
-
-
-def _basic(canvas: Canvas) -> None:
-    canvas.conv(canvas.channels, 3)
-    canvas.conv(canvas.channels, 3, act=None)
-    canvas.add()
-    canvas.act()
-
-
-def _bottleneck(canvas: Canvas, inner: int) -> None:
-    if canvas.channels != inner * _EXPANSION:
-        with canvas.branch():
-            canvas.conv(inner * _EXPANSION, 1, act=None, name="projection")
-    canvas.conv(inner, 1)
-    canvas.conv(inner, 3)
-    canvas.conv(inner * _EXPANSION, 1, act=None)
-    canvas.add()
     canvas.act()

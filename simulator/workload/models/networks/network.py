@@ -162,6 +162,21 @@ def whole_numbers(text: str, option: str, *, least: int = 1) -> list[int]:
     return numbers
 
 
+def stages_of(depths: str, widths: str) -> list[tuple[int, int]]:
+    """Return the blocks and the channels of each stage, from options that list them joined by hyphens.
+
+    Raises:
+        InputError: lists that are none, or of different lengths.
+
+    >>> stages_of("3-3-9-3", "96-192-384-768")
+    [(3, 96), (3, 192), (9, 384), (3, 768)]
+    """
+    counts, channels = whole_numbers(depths, "depths"), whole_numbers(widths, "widths")
+    if len(counts) != len(channels):
+        raise InputError(f"depths is {depths!r} and widths {widths!r}; one width per stage is needed.")
+    return list(zip(counts, channels, strict=True))
+
+
 #: family of networks -> the function that draws one on a canvas for samples of ``size``
 FAMILIES: Final[Registry[Callable[..., Canvas]]] = Registry("family of networks")
 

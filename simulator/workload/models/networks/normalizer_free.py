@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from simulator.foundation.errors import InputError
 from simulator.workload.models.networks.canvas import Canvas
-from simulator.workload.models.networks.network import FAMILIES, whole_numbers
-from simulator.workload.models.networks.resnet import BOTTLENECK_FROM, EXPANSION, STAGES
+from simulator.workload.models.networks.network import FAMILIES, stages_of
+from simulator.workload.models.networks.resnet import EXPANSION, bottleneck_stages
 
 _ROUND = 8
 
@@ -39,15 +38,13 @@ def nfnet(
     Raises:
         InputError: as many widths as depths are needed.
     """
-    counts, channels = whole_numbers(depths, "depths"), whole_numbers(widths, "widths")
-    if len(counts) != len(channels):
-        raise InputError(f"depths is {depths!r} and widths {widths!r}; one width per stage is needed.")
+    stages = stages_of(depths, widths)
     canvas = Canvas(3, (size, size))
     for width, stride in ((16, 2), (32, 1), (64, 1), (128, 2)):
         _scaled(canvas, width, 3, stride=stride)
         if width < 128:
             canvas.act(act)
-    for stage, (count, width) in enumerate(zip(counts, channels, strict=True)):
+    for stage, (count, width) in enumerate(stages):
         for index in range(count):
             inner = max(group_width, round(width * ratio / group_width) * group_width)
             stride = 2 if stage and not index else 1
@@ -71,7 +68,7 @@ def nfnet(
                 canvas.squeeze(max(_ROUND, round(width * squeeze / _ROUND) * _ROUND))
             canvas.rescale(learned=False)
             canvas.add()
-    _scaled(canvas, int(channels[-1] * last), 1)
+    _scaled(canvas, int(stages[-1][1] * last), 1)
     canvas.act(act)
     canvas.global_pool()
     canvas.linear(classes)
@@ -93,13 +90,11 @@ def bit(size: int, *, depth: int, classes: int = 1000) -> Canvas:
     Raises:
         InputError: a depth without bottlenecks.
     """
-    if depth not in STAGES or depth < BOTTLENECK_FROM:
-        raise InputError(f"no BiT of depth {depth}. Known: "
-                         f"{', '.join(str(known) for known in STAGES if known >= BOTTLENECK_FROM)}.")  # fmt: skip
+    counts = bottleneck_stages(depth, "BiT")
     canvas = Canvas(3, (size, size))
     canvas.conv(64, 7, stride=2, padding=3, norm=False, act=None)
     canvas.pool(3, stride=2, padding=1)
-    for stage, count in enumerate(STAGES[depth]):
+    for stage, count in enumerate(counts):
         inner = 64 * 2**stage
         for index in range(count):
             stride = 2 if stage and not index else 1

@@ -8,6 +8,7 @@ from itertools import groupby
 from simulator.foundation.errors import InputError
 from simulator.workload.models.networks.canvas import Canvas
 from simulator.workload.models.networks.network import FAMILIES
+from simulator.workload.models.networks.resnet import shortcut
 
 _STEP = 8  # channels are multiples of it
 _STEM = 32
@@ -64,9 +65,7 @@ def regnet(
 
 def _block(canvas: Canvas, width: int, stride: int, *, groups: int, squeeze: bool) -> None:
     entering = canvas.channels
-    if stride > 1 or entering != width:
-        with canvas.branch():
-            canvas.conv(width, 1, stride=stride, act=None, name="projection")
+    shortcut(canvas, width, stride)
     canvas.conv(width, 1)
     canvas.conv(width, 3, stride=stride, groups=groups)
     if squeeze:

@@ -77,11 +77,11 @@ def backbone(
         for index in range(count):
             stride = 1 if index else first
             if depth < BOTTLENECK_FROM:
-                _basic(canvas, 64 * 2**stage, stride, squeeze=squeeze, deep=deep)
+                basic(canvas, 64 * 2**stage, stride, squeeze=squeeze, deep=deep)
             else:
                 inner = groups * group_width * 2**stage
-                _bottleneck(canvas, inner, 64 * 2**stage * EXPANSION, stride, groups=groups, squeeze=squeeze,
-                            deep=deep, early_stride=early_stride)  # fmt: skip
+                bottleneck(canvas, inner, 64 * 2**stage * EXPANSION, stride, groups=groups, squeeze=squeeze,
+                           deep=deep, early_stride=early_stride)  # fmt: skip
         shapes.append((canvas.channels, canvas.extent))
         if stage + 1 == frozen:
             canvas.freeze()
@@ -102,18 +102,32 @@ def stem(canvas: Canvas, *, deep: bool = False, small_images: bool = False) -> N
     canvas.pool(3, stride=2, padding=1)
 
 
-def _shortcut(canvas: Canvas, out: int, stride: int, *, deep: bool) -> None:
+def bottleneck_stages(depth: int, name: str) -> tuple[int, ...]:
+    """Return the blocks of each stage at a depth where blocks are bottlenecks; ``name`` says whose depth it is.
+
+    Raises:
+        InputError: a depth without bottlenecks.
+    """
+    if depth not in STAGES or depth < BOTTLENECK_FROM:
+        known = ", ".join(str(known) for known in STAGES if known >= BOTTLENECK_FROM)
+        raise InputError(f"no {name} of depth {depth}. Known: {known}.")
+    return STAGES[depth]
+
+
+def shortcut(canvas: Canvas, out: int, stride: int = 1, *, kernel: int = 1, deep: bool = False) -> None:
+    """Draw the projection beside a block that changes channels or extent; ``deep`` pools before it."""
     if stride == 1 and canvas.channels == out:
         return
     with canvas.branch():
         if deep and stride > 1:
             canvas.pool(2, ceil=True)
             stride = 1
-        canvas.conv(out, 1, stride=stride, act=None, name="projection")
+        canvas.conv(out, kernel, stride=stride, act=None, name="projection")
 
 
-def _basic(canvas: Canvas, out: int, stride: int, *, squeeze: bool, deep: bool) -> None:
-    _shortcut(canvas, out, stride, deep=deep)
+def basic(canvas: Canvas, out: int, stride: int = 1, *, squeeze: bool = False, deep: bool = False) -> None:
+    """Draw a block of two 3x3 convolutions."""
+    shortcut(canvas, out, stride, deep=deep)
     canvas.conv(out, 3, stride=stride)
     canvas.conv(out, 3, act=None)
     if squeeze:
@@ -122,18 +136,19 @@ def _basic(canvas: Canvas, out: int, stride: int, *, squeeze: bool, deep: bool) 
     canvas.act()
 
 
-def _bottleneck(
+def bottleneck(
     canvas: Canvas,
     inner: int,
     out: int,
-    stride: int,
+    stride: int = 1,
     *,
-    groups: int,
-    squeeze: bool,
-    deep: bool,
-    early_stride: bool,
+    groups: int = 1,
+    squeeze: bool = False,
+    deep: bool = False,
+    early_stride: bool = False,
 ) -> None:
-    _shortcut(canvas, out, stride, deep=deep)
+    """Draw a block of a 3x3 convolution of ``inner`` channels between two 1x1 ones."""
+    shortcut(canvas, out, stride, deep=deep)
     canvas.conv(inner, 1, stride=stride if early_stride else 1)
     canvas.conv(inner, 3, stride=1 if early_stride else stride, groups=groups)
     canvas.conv(out, 1, act=None)
