@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.foundation.errors import InputError
-from simulator.workload.requests import Chains, Requests
+from simulator.workload.requests import COLUMNS, Chains, Requests
 
 Floats = npt.NDArray[np.float64]
 
@@ -67,9 +67,7 @@ def joined(parts: list[Requests]) -> Requests:
         columns = [getattr(part, name) for part in parts]
         return None if columns[0] is None else np.concatenate(columns)
 
-    columns: dict[str, Any] = {
-        name: column(name) for name in ("arrival_s", "prompt", "output", "group", "priority", "session")
-    }
+    columns: dict[str, Any] = {name: column(name) for name in ("arrival_s", *COLUMNS)}
     return replace(first, **columns, chains=_joined_chains([part.chains for part in parts]))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,9 @@ from simulator.foundation.errors import InputError
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Shorts = npt.NDArray[np.int32]
+
+#: columns that say what each request is, beside its arrival and who follows whom
+COLUMNS: Final = ("prompt", "output", "group", "priority", "session")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,16 +77,21 @@ class Requests:
             return self.expected
         return (float(self.prompt.mean()), float(self.output.mean())) if len(self) else (1.0, 1.0)
 
-    def rows(self, chosen: Ints | slice, *, arrival_s: Floats | None = None) -> Requests:
-        """Return some requests that nobody follows, in the order given; with other arrivals where those are given."""
+    def rows(
+        self, chosen: Ints | slice, *, arrival_s: Floats | None = None, successor: Shorts | None = None
+    ) -> Requests:
+        """Return some requests in the order given; with other arrivals where those are given.
+
+        ``successor``: who follows whom among them, where anybody follows.
+        """
 
         def column(name: str) -> Any:
             values = getattr(self, name)
             return None if values is None else values[chosen]
 
-        names = ("arrival_s", "prompt", "output", "group", "priority", "session", "think_s")
-        columns: dict[str, Any] = {name: column(name) for name in names}
-        columns["arrival_s"] = columns["arrival_s"] if arrival_s is None else arrival_s
+        columns: dict[str, Any] = {name: column(name) for name in (*COLUMNS, "think_s")}
+        columns["arrival_s"] = self.arrival_s[chosen] if arrival_s is None else arrival_s
+        columns["successor"] = self.successor if successor is None else successor
         chains = None if self.chains is None else self.chains.rows(np.arange(len(self))[chosen])
         return replace(self, **columns, chains=chains)
 

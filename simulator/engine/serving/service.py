@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +20,6 @@ from simulator.foundation.randomness import Streams
 from simulator.workload.requests import Requests
 
 Floats = npt.NDArray[np.float64]
-T = TypeVar("T", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,27 +207,12 @@ def _attainment(run: FleetRun, ended: npt.NDArray[np.int64], limits: Limits) -> 
 
 def chosen(requests: Requests, order: npt.NDArray[np.int64], passed: Passed) -> Requests:
     """Return the requests that reach the router, in the order in which they do."""
-
-    def picked(column: npt.NDArray[T] | None) -> npt.NDArray[T] | None:
-        return None if column is None else column[order]
-
-    place = np.full(len(requests) + 1, -1, np.int64)
-    place[order] = np.arange(len(order))
     successor = None
     if requests.successor is not None:
+        place = np.full(len(requests) + 1, -1, np.int64)
+        place[order] = np.arange(len(order))
         successor = place[requests.successor[order]].astype(np.int32)
-    return Requests(
-        arrival_s=passed.reaches_s[order],
-        prompt=requests.prompt[order],
-        output=requests.output[order],
-        group=picked(requests.group),
-        groups=requests.groups,
-        priority=picked(requests.priority),
-        session=picked(requests.session),
-        successor=successor,
-        think_s=picked(requests.think_s),
-        chains=None if requests.chains is None else requests.chains.rows(order),
-    )
+    return requests.rows(order, arrival_s=passed.reaches_s[order], successor=successor)
 
 
 def seen_by_client(

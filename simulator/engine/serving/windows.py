@@ -8,7 +8,7 @@ rounding, quantiles within :data:`~simulator.engine.serving.tally.QUANTILE_ERROR
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -36,9 +36,9 @@ from simulator.engine.serving.tally import Tally, Totals
 from simulator.foundation.errors import InputError
 from simulator.foundation.randomness import Streams
 from simulator.workload.request_stream import RequestStream, joined
-from simulator.workload.requests import Chains, Requests
+from simulator.workload.requests import COLUMNS, Chains, Requests
 
-_HELD: Final = ("arrival_s", "prompt", "output", "group", "priority", "session")
+_HELD: Final = ("arrival_s", *COLUMNS)
 _SOON: Final = 1e-9  # seconds by which a window is brought early, far above a tick and below any gap that matters
 
 #: is given the number of a batch of ended requests, its columns, and which of them have ended
@@ -235,8 +235,5 @@ class _Windows:
         if chains is not None:
             chains = Chains(start=arrays["chain_start"], blocks=arrays["blocks"], block_tokens=chains.block_tokens)
         columns: dict[str, Any] = {name: arrays.get(name) for name in _HELD}
-        self._held = Requests(
-            **columns, groups=self._held.groups, chains=chains,
-            expected=self._held.expected,
-        )  # fmt: skip
+        self._held = replace(self._held, **columns, chains=chains)
         self._coming = self._drawn()
