@@ -67,6 +67,10 @@ class Front:
             found = np.where((instants >= begin) & (instants < end), end, found)
         return found
 
+    def waits(self, instants: Floats) -> Floats:
+        """Return how long what is sent at these instants waits for a lost link, in seconds."""
+        return self.sent(instants) - instants
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passed:
@@ -75,6 +79,16 @@ class Passed:
     reason: npt.NDArray[np.int8]  # index into REASONS; 0 goes on to the replicas
     reaches_s: Floats  # when it reaches the router, for those that go on or are answered from the cache
     back_s: float  # from the replica to the client
+
+    def order(self) -> npt.NDArray[np.int64]:
+        """Return the requests that get through to the replicas, in the order in which they do."""
+        inside = np.flatnonzero(self.reason == 0)
+        found: npt.NDArray[np.int64] = inside[np.argsort(self.reaches_s[inside], kind="stable")]
+        return found
+
+    def last_s(self) -> float:
+        """Return when the last request with an arrival of its own reaches the router, in seconds."""
+        return float(np.max(self.reaches_s, initial=0.0, where=np.isfinite(self.reaches_s)))
 
 
 def pass_front(requests: Requests, front: Front, generator: np.random.Generator) -> Passed:

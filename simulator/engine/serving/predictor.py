@@ -129,8 +129,7 @@ def predict(requests: Requests, service: PredictorService, *, seed: int = 0) -> 
         raise InputError("users who wait for answers need a model that generates; here give groups or a trace.")
     streams = Streams(seed)
     passed = pass_front(requests, service.front, streams["front"])
-    inside = np.flatnonzero(passed.reason == 0)
-    order = inside[np.argsort(passed.reaches_s[inside], kind="stable")]
+    order = passed.order()
     reached = passed.reaches_s[order]
     stages: dict[str, StageRun] = {}
     hit = np.full(len(requests), -1, np.int8)
@@ -148,8 +147,7 @@ def predict(requests: Requests, service: PredictorService, *, seed: int = 0) -> 
     cached = passed.reason == CACHED
     latency[cached] = network[cached]
     if service.front.outages:
-        sent = requests.arrival_s + latency - back
-        waited = service.front.sent(sent) - sent
+        waited = service.front.waits(requests.arrival_s + latency - back)
         latency, network = latency + waited, network + np.nan_to_num(waited)
     ends = requests.arrival_s + latency
     return Predicted(

@@ -145,9 +145,9 @@ def serve(
         InputError: settings that contradict each other or the requests, or a kept state of another run.
     """
     passed = pass_front(requests, service.front, Streams(seed)["front"])
-    order = order_inside(passed)
+    order = passed.order()
     run = FleetRun(chosen(requests, order, passed), service.pools, rules_of(service), seed=seed)
-    scaled = ScaledRun(run, scaling_of(service), service.events, horizon_s=last_reach(passed))
+    scaled = ScaledRun(run, scaling_of(service), service.events, horizon_s=passed.last_s())
     attainment = attainment_of(service)
     timeline = scaled.play(attainment, progress, None if kept is None else _keep(scaled, attainment, kept))
     return seen_by_client(requests, service, passed, order, run, timeline)
@@ -163,18 +163,6 @@ def _keep(scaled: ScaledRun, attainment: Attainment, kept: Kept) -> Callable[[Sc
             run.save(kept.path, attainment, kept.key)
 
     return after_look
-
-
-def order_inside(passed: Passed) -> npt.NDArray[np.int64]:
-    """Return the requests that get through to the replicas, in the order in which they do."""
-    inside = np.flatnonzero(passed.reason == 0)
-    order: npt.NDArray[np.int64] = inside[np.argsort(passed.reaches_s[inside], kind="stable")]
-    return order
-
-
-def last_reach(passed: Passed) -> float:
-    """Return when the last request with an arrival of its own reaches the router, in seconds."""
-    return float(np.max(passed.reaches_s, initial=0.0, where=np.isfinite(passed.reaches_s)))
 
 
 def rules_of(service: Service) -> Rules:
@@ -247,7 +235,7 @@ def seen_by_client(
     cached = passed.reason == CACHED
     ttft[cached] = latency[cached] = way[cached] + passed.back_s
     if service.front.outages:
-        ttft, latency = (_after_outages(service.front, arrival, values, passed.back_s) for values in (ttft, latency))
+        ttft, latency = (values + service.front.waits(arrival + values - passed.back_s) for values in (ttft, latency))
     return Served(
         requests=requests,
         outcome=outcome,
@@ -264,12 +252,6 @@ def seen_by_client(
         timeline=timeline,
         span_s=max(result.span_s, 1e-9),
     )
-
-
-def _after_outages(front: Front, arrival: Floats, values: Floats, back_s: float) -> Floats:
-    """Return delays to clients whose answers wait for a lost link."""
-    sent = arrival + values - back_s
-    return values + (front.sent(sent) - sent)
 
 
 def attainment_by_rate(

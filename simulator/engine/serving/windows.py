@@ -26,8 +26,6 @@ from simulator.engine.serving.service import (
     Service,
     attainment_of,
     chosen,
-    last_reach,
-    order_inside,
     rules_of,
     scaling_of,
     seen_by_client,
@@ -127,8 +125,8 @@ class _Windows:
         if first is None:
             raise InputError("the traffic holds no request.")
         self._held, self._passed = first, self._front.let_in(first)
-        self._order = order_inside(self._passed)
-        self._reach = last_reach(self._passed)
+        self._order = self._passed.order()
+        self._reach = self._passed.last_s()
         groups = first.groups or ("all",)
         self._tally = Tally(groups=len(groups), outcomes=len(OUTCOMES) + len(REASONS) - 1)
         self.scaled: ScaledRun | None = None
@@ -167,7 +165,7 @@ class _Windows:
     def _bring(self, further: Requests) -> None:
         self._count(everyone=False)
         passed = self._front.let_in(further)
-        order = order_inside(passed)
+        order = passed.order()
         rows = self.run.renew(chosen(further, order, passed))
         stay = self._order[rows]
         self._held = joined([self._held.rows(stay), further])
@@ -177,7 +175,7 @@ class _Windows:
             back_s=passed.back_s,
         )
         self._order = np.concatenate([np.arange(len(stay)), len(stay) + order])
-        self._reach = max(self._reach, last_reach(passed))
+        self._reach = max(self._reach, passed.last_s())
 
     def _count(self, *, everyone: bool) -> None:
         """Count the requests that have ended, or at the end all."""
