@@ -189,8 +189,7 @@ class Tally:
             held = np.isfinite(ended.series[name])
             group, seconds = ended.group[held], ended.series[name][held]
             self._sums[i] += np.bincount(group, weights=seconds, minlength=groups)
-            flat = group.astype(np.int64) * BUCKETS + bucket_of(seconds)
-            self._counts[i] += np.bincount(flat, minlength=groups * BUCKETS).reshape(groups, BUCKETS)
+            np.add.at(self._counts[i].reshape(-1), group.astype(np.int64) * BUCKETS + bucket_of(seconds), 1)
 
     def outcomes(self) -> Ints:
         """Return requests by outcome."""
