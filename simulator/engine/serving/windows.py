@@ -99,8 +99,7 @@ def serve_in_windows(
         InputError: no request, settings that contradict each other, or a kept state of another run.
     """
     windows = _Windows(stream, service, seed, sink)
-    scaled = ScaledRun(windows.run, scaling_of(service), service.events, horizon_s=windows.horizon_s)
-    windows.scaled = scaled
+    scaled = windows.scaled
     attainment = attainment_of(service)
     if kept is not None and kept.path.exists():
         windows.restore(*scaled.load(kept.path, attainment, kept.key))
@@ -129,18 +128,18 @@ class _Windows:
         self._reach = self._passed.last_s()
         groups = first.groups or ("all",)
         self._tally = Tally(groups=len(groups), outcomes=len(OUTCOMES) + len(REASONS) - 1)
-        self.scaled: ScaledRun | None = None
-        self.run = FleetRun(
+        self._run = FleetRun(
             chosen(first, self._order, self._passed), service.pools, rules_of(service), seed=seed,
             compiled=stream.expected > WORTH_COMPILING,
         )  # fmt: skip
-        self._coming = self._drawn()
-        self.run.more_to_come = self._coming is not None
+        self.scaled = ScaledRun(self._run, scaling_of(service), service.events, horizon_s=np.inf)
+        self._look_ahead()
 
-    @property
-    def horizon_s(self) -> float:
-        """When the last request of its own arrival reaches the router; infinite while that is not known."""
-        return np.inf if self.run.more_to_come else self._reach
+    def _look_ahead(self) -> None:
+        """Draw the next window; where there is none, it is known when the last request reaches the router."""
+        self._coming = self._drawn()
+        self._run.more_to_come = self._coming is not None
+        self.scaled.horizon_s = np.inf if self._run.more_to_come else self._reach
 
     def _drawn(self) -> Requests | None:
         """Return the next window that holds a request; None after the last."""
@@ -157,16 +156,13 @@ class _Windows:
         """Bring every window with arrivals up to an instant."""
         while self._coming is not None and float(self._coming.arrival_s[0]) <= until_s + _SOON:
             self._bring(self._coming)
-            self._coming = self._drawn()
-            self.run.more_to_come = self._coming is not None
-            assert self.scaled is not None
-            self.scaled.horizon_s = self.horizon_s
+            self._look_ahead()
 
     def _bring(self, further: Requests) -> None:
         self._count(everyone=False)
         passed = self._front.let_in(further)
         order = passed.order()
-        rows = self.run.renew(chosen(further, order, passed))
+        rows = self._run.renew(chosen(further, order, passed))
         stay = self._order[rows]
         self._held = joined([self._held.rows(stay), further])
         self._passed = Passed(
@@ -179,7 +175,7 @@ class _Windows:
 
     def _count(self, *, everyone: bool) -> None:
         """Count the requests that have ended, or at the end all."""
-        seen = seen_by_client(self._held, self._service, self._passed, self._order, self.run, Timeline())
+        seen = seen_by_client(self._held, self._service, self._passed, self._order, self._run, Timeline())
         ended = np.ones(len(seen.outcome), bool) if everyone else seen.outcome != at.PENDING
         self._tally.add(seen.ended(self._service.limits, ended))
         first, last = seen.fleet.bounds_s
@@ -197,7 +193,7 @@ class _Windows:
             limits=self._service.limits,
             groups=self._held.groups or ("all",),
             outcomes=(*OUTCOMES, *REASONS[1:]),
-            fleet=self.run.result(),
+            fleet=self._run.result(),
             timeline=timeline,
             span_s=max(last - first if np.isfinite(last) else 0.0, 1e-9),
         )
@@ -234,4 +230,4 @@ class _Windows:
             chains = Chains(start=arrays["chain_start"], blocks=arrays["blocks"], block_tokens=chains.block_tokens)
         columns: dict[str, Any] = {name: arrays.get(name) for name in _HELD}
         self._held = replace(self._held, **columns, chains=chains)
-        self._coming = self._drawn()
+        self._look_ahead()

@@ -82,7 +82,7 @@ class FleetOutcome:
         done: npt.NDArray[np.bool_] = self.outcome == at.FINISHED
         return done
 
-    @property
+    @cached_property
     def bounds_s(self) -> tuple[float, float]:
         """First arrival and last end, in seconds; infinities of the wrong sign where there is none."""
         arrivals, ends = self.arrival_s, self._instant(at.FINISH)
