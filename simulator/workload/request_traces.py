@@ -35,7 +35,7 @@ _MOONCAKE_BLOCK: Final = 512
 
 
 @contextmanager
-def trace_text(path: Path) -> Iterator[io.TextIOBase]:
+def _text(path: Path) -> Iterator[io.TextIOBase]:
     """Open a file, compressed or not; raises :class:`InputError` if it cannot be read."""
     try:
         with path.open("rb") as raw:
@@ -98,7 +98,7 @@ def read_trace(kind: str, path: str | Path, **options: Any) -> Requests:
 
 
 def _rows(path: Path, columns: Mapping[str, str]) -> Iterator[tuple[int, dict[str, str]]]:
-    with trace_text(path) as stream:
+    with _text(path) as stream:
         reader = csv.DictReader(stream)
         present = reader.fieldnames or []
         for wanted in columns.values():
@@ -158,7 +158,7 @@ def read_azure(path: Path, *, limit: int | None = None) -> Requests:
 
 def trace_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield line numbers and JSON objects of a file; raises :class:`InputError` for a line that is none."""
-    with trace_text(path) as stream:
+    with _text(path) as stream:
         for line, text in enumerate(stream, start=1):
             if not text.strip():
                 continue

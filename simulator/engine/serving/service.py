@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -252,10 +252,3 @@ def seen_by_client(
         timeline=timeline,
         span_s=max(result.span_s, 1e-9),
     )
-
-
-def attainment_by_rate(
-    requests: Requests, service: Service, factors: Sequence[float], *, seed: int = 0
-) -> list[tuple[float, Served]]:
-    """Return the service at several speeds of the same arrivals: common random numbers."""
-    return [(factor, serve(requests.faster(factor), service, seed=seed)) for factor in factors]

@@ -22,7 +22,6 @@ from simulator.engine.serving.fleet.layout import (
     FREE_SLOT,
     GROUP,
     LOADED,
-    LOWERED,
     LRU_HEAD,
     LRU_TAIL,
     NOBODY,
@@ -101,8 +100,6 @@ def lower_oldest(f: Fleet, e: int, r: int) -> None:
         room = f.engines[e, TIER_SLOTS + tier - 1]
         if room == 0:
             break
-        if tier == 1:
-            f.replicas[r, LOWERED] += 1
         link_last(f, r, slot, tier)
         if f.replicas[r, CACHED + tier] <= room:
             return

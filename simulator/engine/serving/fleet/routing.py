@@ -33,8 +33,6 @@ ROUTERS: Final[dict[str, int]] = {
     "session": 6,
     "weighted": 7,
 }
-#: routers whose choice does not look at the replicas' state
-BLIND: Final = frozenset({"round-robin"})
 #: loads per weight are compared as integers, in parts of this size
 FINENESS: Final = 1_000_000
 
