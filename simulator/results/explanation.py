@@ -36,8 +36,7 @@ def explanation(result: Result) -> str:
 
 
 def _sentences(result: Result) -> Iterator[str]:
-    m = result.metrics
-    unit = "tokens" if "tokens_per_s" in m else "samples"
+    m, unit = result.metrics, result.unit
     yield (
         f"A step takes {show(result.step_time, 'time')}: {m['flop_per_s_per_device'] / TERA:.4g} TFLOP/s per device, "
         f"MFU {m['mfu']:.1%}, {m[f'{unit}_per_s']:,.0f} {unit}/s on {result.hardware.devices} devices."

@@ -98,6 +98,11 @@ class Result:
         return self.metrics["step_time_s"]
 
     @property
+    def unit(self) -> str:
+        """What a step takes in, in the plural: tokens of a text, or samples."""
+        return "tokens" if "tokens_per_s" in self.metrics else "samples"
+
+    @property
     def definitions(self) -> dict[str, str]:
         """What each figure means; a run's time holds its checkpoints where the scenario has some."""
         found = {name: DEFINITIONS[name] for name in self.metrics}

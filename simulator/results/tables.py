@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import fields
 from html import escape
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from simulator.foundation.units import GIGA, TERA, show
+from simulator.results.lanes import Lane
 from simulator.results.step_parts import MEANINGS
 
 if TYPE_CHECKING:
@@ -48,8 +49,7 @@ def stages_frame(result: Result) -> pd.DataFrame:
 
 def lanes_frame(result: Result) -> pd.DataFrame:
     """Return one row per stage of each class of replicas: what it stands on, does and holds."""
-    columns = ["first", "replicas", "stage", "layers", "machine", "micro_batches", "passes_s", "memory_bytes",
-               "limit_bytes"]  # fmt: skip
+    columns = [column.name for column in fields(Lane)]
     return pd.DataFrame([[getattr(lane, name) for name in columns] for lane in result.lanes], columns=columns)
 
 
@@ -61,24 +61,19 @@ def spans_frame(result: Result) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["lane", "name", "kind", "start_s", "end_s"])
 
 
-def _rate(metrics: Mapping[str, float]) -> dict[str, str]:
-    unit = "tokens" if "tokens_per_s" in metrics else "samples"
-    return {f"{unit}/s": f"{metrics[f'{unit}_per_s']:,.0f}"}
-
-
 def html_card(result: Result) -> str:
     """Return the few figures that matter as an HTML table."""
-    m = result.metrics
+    m, unit = result.metrics, result.unit
     plan = result.plan
     rows = {
         "step time": show(result.step_time, "time"),
         "TFLOP/s per device": f"{m['flop_per_s_per_device'] / TERA:.4g}",
         "MFU": f"{m['mfu']:.1%}",
-        **_rate(m),
+        f"{unit}/s": f"{m[f'{unit}_per_s']:,.0f}",
         "memory of a device": f"{m['memory_bytes'] / GIGA:.1f} of {m['memory_limit_bytes'] / GIGA:.1f} GB",
         "layout": f"tp {plan.tp}, cp {plan.cp}, dp {plan.dp}, pp {plan.pp}, micro-batch {plan.micro_batch}",
         "rests on": result.label,
     }
     cells = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows.items())
-    title = f"{result.job.model.name} on {result.hardware.devices} x {result.hardware.device}"
+    title = f"{result.job.model.name} on {result.hardware.named}"
     return f"<table><caption>{escape(title)}</caption>{cells}</table>"

@@ -53,7 +53,7 @@ def report_with(found: Recommendation, *flips: Section) -> Report:
         title=f"{found.scenario.name}: training plan",
         kicker=parts.kicker(found.scenario),
         decision=f"Train {result.job.model.name} with {in_short(found)}: {show(result.step_time, 'time')} a step.",
-        detail=f"On {machines} ({result.hardware.devices} x {result.hardware.device}), {result.hardware.framework}; "
+        detail=f"On {machines} ({result.hardware.named}), {result.hardware.framework}; "
         f"{plan.global_batch} samples {_length(result.job)}a step.",
         tiles=tuple(tiles(found)),
         reasons=tuple(reasons(found)),
@@ -89,7 +89,7 @@ def tiles(found: Recommendation) -> Iterator[Tile]:
         value=f"{m['mfu']:.1%}",
         note=f"{m['flop_per_s_per_device'] / TERA:.4g} TFLOP/s each",
     )
-    unit = "tokens" if "tokens_per_s" in m else "samples"
+    unit = found.result.unit
     yield Tile(label=f"{unit} per second", value=f"{m[f'{unit}_per_s']:,.0f}", note="whole cluster")
     yield Tile(
         label="memory of the fullest device",
