@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -92,9 +94,9 @@ def twin_settings(engine: EngineClass) -> slow_twin.Settings:
     )
 
 
-def an_engine(**changes: object) -> EngineClass:
+def an_engine(**changes: Any) -> EngineClass:
     """Return a small engine whose host, device and attention all matter."""
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         "times": StepTimes(
             dense=tuple(4e-3 + 3e-5 * m for m in range(65)),
             per_context=2e-6,
@@ -109,7 +111,7 @@ def an_engine(**changes: object) -> EngineClass:
         "max_num_seqs": 16,
         "max_num_batched_tokens": 64,
     }
-    return EngineClass(**(values | changes))  # type: ignore[arg-type]
+    return EngineClass(**(values | changes))
 
 
 def compare(requests: Requests, engine: EngineClass, *, replicas: int = 1, timeout_s: float | None = None) -> FleetRun:

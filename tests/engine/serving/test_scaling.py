@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,16 +19,17 @@ from simulator.foundation.errors import InputError, UnknownName
 from simulator.workload.requests import Requests
 
 
-def seen(now: float, replicas: int, **changes: float) -> Seen:
-    values = {"ready": replicas, "concurrency": 0.0, "waiting": 0.0, "utilisation": 0.7, "attainment": 1.0} | changes
-    return Seen(now_s=now, replicas=replicas, **values)  # type: ignore[arg-type]
+def seen(now: float, replicas: int, **changes: Any) -> Seen:
+    plain = Seen(
+        now_s=now, replicas=replicas, ready=replicas, concurrency=0.0, waiting=0.0, utilisation=0.7, attainment=1.0
+    )
+    return replace(plain, **changes)
 
 
-def engine(**changes: object) -> EngineClass:
+def engine(**changes: Any) -> EngineClass:
     times = StepTimes(dense=tuple(0.01 + 1e-4 * m for m in range(257)), per_context=1e-7, per_pair=1e-9)
-    return EngineClass(
-        **({"times": times, "blocks": 4000, "max_num_seqs": 16, "max_num_batched_tokens": 256} | changes)
-    )  # type: ignore[arg-type]
+    plain = EngineClass(times=times, blocks=4000, max_num_seqs=16, max_num_batched_tokens=256)
+    return replace(plain, **changes)
 
 
 def steady(rate: float, seconds: float) -> Requests:
@@ -116,9 +118,9 @@ def test_a_loss_makes_the_tail_longer() -> None:
     assert np.percentile(hit.latency_s, 99) > np.percentile(calm.latency_s, 99)
 
 
-def updated(kind: str, *, open_: int, count: int = 6, **changes: float) -> list[int]:
+def updated(kind: str, *, open_: int, count: int = 6, **changes: Any) -> list[int]:
     """Return the replicas that serve at each look while an event of a kind passes."""
-    event = FleetEvent(kind=kind, at_s=5.0, **changes)  # type: ignore[arg-type]
+    event = FleetEvent(kind=kind, at_s=5.0, **changes)
     scaling = Scaling(start_up=StartUp(schedule_s=3.0))
     pools = (Replicas(engine=engine(), count=count, open=open_),)
     served = serve(steady(20.0, 60), Service(pools=pools, scaling=scaling, events=(event,), look_every_s=1.0))

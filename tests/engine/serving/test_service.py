@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -133,16 +135,16 @@ def test_roles_without_counterpart_are_refused() -> None:
         serve(burst(2), Service(pools=(Replicas(engine=engine(), count=1, role="prefill"),)))
 
 
-def test_a_saved_run_goes_on_to_the_same_end(tmp_path: object) -> None:
+def test_a_saved_run_goes_on_to_the_same_end(tmp_path: Path) -> None:
     requests = steady(40.0, 20)
     pools, rules = [Replicas(engine=engine(blocks=100), count=2)], Rules(router="power-of-two")
     whole = FleetRun(requests, pools, rules, compiled=False)
     whole.finish()
     half = FleetRun(requests, pools, rules, compiled=False)
     half.advance(7.3)
-    half.save(tmp_path / "state.npz")  # type: ignore[operator]
+    half.save(tmp_path / "state.npz")
     resumed = FleetRun(requests, pools, rules, compiled=False)
-    resumed.load(tmp_path / "state.npz")  # type: ignore[operator]
+    resumed.load(tmp_path / "state.npz")
     resumed.finish()
     for name, values in whole.fleet._asdict().items():
         assert np.array_equal(values, getattr(resumed.fleet, name)), name
