@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -14,7 +13,6 @@ from simulator.costs.serving.layers import Layout
 from simulator.costs.serving.numerics import FORMATS
 from simulator.costs.serving.traits import EngineTraits, engine_named
 from simulator.engine.serving.fleet.build import Rules
-from simulator.engine.serving.fleet.routing import ROUTERS
 from simulator.engine.serving.front import Front
 from simulator.engine.serving.scaling.loop import Scaling, StartUp
 from simulator.engine.serving.scaling.outside import FleetEvent
@@ -26,6 +24,14 @@ from simulator.foundation.units import GIGA
 from simulator.profiles.slices import Profile, profile_named
 from simulator.scenario.kinds import Context, WorkloadKind
 from simulator.scenario.serve_additions import AdaptersFile, SpeculativeFile, adapters_of, speculation_of
+from simulator.scenario.serve_platform import (
+    QUEUES_OF_REPLICAS,
+    PlatformFile,
+    check_outages,
+    check_router,
+    front_of,
+    rules_of,
+)
 from simulator.scenario.serve_predict import (
     BatchingFile,
     CatalogueFile,
@@ -44,7 +50,6 @@ from simulator.scenario.serve_traffic import Traffic, TrafficFile, traffic_from
 from simulator.workload.models.transformer import Transformer
 
 _Bandwidth: Any = quantity("bandwidth", above=True)
-_Rate: Any = quantity("rate", above=True)
 
 
 class CacheTierFile(StrictModel):
@@ -98,41 +103,6 @@ class ReplicasFile(StrictModel):
         "[3g.40gb, 2g.20gb, 2g.20gb]; the weighted router knows their sizes",
     )
     time_slicing: bool = Field(default=False, description="one pass: requests on a device share its time, unbatched")
-
-
-class OutageFile(StrictModel):
-    """A time without a link: what is sent meanwhile comes when it is over."""
-
-    at: Seconds
-    length: PositiveSeconds
-
-
-class PlatformFile(StrictModel):
-    """What stands between clients and replicas."""
-
-    router: str = "least-requests"
-    max_inflight: Count | None = None
-    max_waiting: Count | None = None
-    timeout: PositiveSeconds | None = None
-    retries: Annotated[int, Field(ge=0, le=20)] = 0
-    backoff: Seconds = 0.1
-    rtt: Seconds = 0.0
-    tls: bool = True
-    keep_alive: bool = True
-    gateway: Seconds = Field(default=0.0, description="validation and authentication of a request")
-    gateway_workers: Count = 1
-    gateway_room: Count | None = None
-    intercept: list[Name] = Field(default_factory=list)
-    rate_limit: _Rate | None = None
-    burst: Annotated[float, Field(ge=1, strict=False)] = 1.0
-    cache_entries: Annotated[int, Field(ge=0)] = 0
-    cache_distinct: Annotated[int, Field(ge=0)] = 0
-    cache_skew: Annotated[float, Field(ge=0, strict=False)] = 1.0
-    cache_ttl: Seconds = 0.0
-    post_processing: Seconds = 0.0
-    outages: Annotated[list[OutageFile], Field(max_length=1000)] = Field(
-        default_factory=list, description="of the link between clients and gateway, in order of time"
-    )
 
 
 class StartUpFile(StrictModel):
@@ -212,8 +182,6 @@ _PREDICTING: Final = frozenset(ServeFile.model_fields) - {"cache_precision", "sc
 _GENERATING: Final = frozenset(ServeFile.model_fields) - {
     "batching", "tokens", "samples", "input", "pipeline", "catalogue", "stages",
 }  # fmt: skip
-#: keys of the platform that speak of queues which only replicas of generating models have
-_QUEUES_OF_REPLICAS: Final = frozenset({"router", "max_inflight", "max_waiting", "timeout", "retries", "backoff"})
 _ENGINE: Final = "vllm"  # of a model that generates, where the scenario names none
 
 
@@ -293,10 +261,8 @@ def build(file: ServeFile, context: Context) -> ServeWorkload | PredictWorkload:
                 raise UnknownName("number format", value, FORMATS)
     with context.at("engine", "name"):
         traits = engine_named(file.engine.name or _ENGINE)
-    _outages(file.platform, context.below("platform"))
-    with context.at("platform", "router"):
-        if file.platform.router not in ROUTERS:
-            raise UnknownName("router", file.platform.router, ROUTERS)
+    check_outages(file.platform, context.below("platform"))
+    check_router(file.platform, context.below("platform"))
     with context.at("engine", "cache_tiers"):
         names = [tier.name for tier in file.engine.cache_tiers]
         if names and not file.engine.prefix_cache:
@@ -327,8 +293,8 @@ def build(file: ServeFile, context: Context) -> ServeWorkload | PredictWorkload:
         count=file.replicas.count,
         prefill=file.replicas.prefill,
         traffic=traffic_from(file.traffic, context.below("traffic"), beside),
-        rules=_rules(file.platform),
-        front=_front(file.platform),
+        rules=rules_of(file.platform),
+        front=front_of(file.platform),
         post_s=file.platform.post_processing,
         scale=file.scale,
         events=tuple(_event(event) for event in file.events),
@@ -344,9 +310,9 @@ def _one_pass(file: ServeFile, context: Context) -> PredictWorkload:
     refuse(file.engine, frozenset({"name"}), context.below("engine"), why)
     refuse(file.replicas, frozenset({"count", "slices", "time_slicing"}), context.below("replicas"), why)
     refuse(file.limits, frozenset({"latency", "attainment"}), context.below("limits"), why)
-    queues = frozenset(PlatformFile.model_fields) - _QUEUES_OF_REPLICAS
+    queues = frozenset(PlatformFile.model_fields) - QUEUES_OF_REPLICAS
     refuse(file.platform, queues, context.below("platform"), why)
-    _outages(file.platform, context.below("platform"))
+    check_outages(file.platform, context.below("platform"))
     if file.stages:
         alone = _PREDICTING - {"tokens", "samples", "input", "batching", "pipeline", "catalogue"}
         refuse(file, alone, context, "belongs to one model; with stages, write it below the stage.")
@@ -375,19 +341,11 @@ def _one_pass(file: ServeFile, context: Context) -> PredictWorkload:
         slices=file.replicas.slices,
         shared=file.replicas.time_slicing,
         traffic=traffic_from(file.traffic, context.below("traffic"), Path(context.document.file), generates=False),
-        front=_front(file.platform),
+        front=front_of(file.platform),
         post_s=file.platform.post_processing,
         limit_s=file.limits.latency,
         attainment=file.limits.attainment,
     )
-
-
-def _outages(file: PlatformFile, context: Context) -> None:
-    """Refuse outages that are not in order of time and apart from each other."""
-    for index, (one, other) in enumerate(pairwise(file.outages), start=1):
-        with context.at("outages", index, "at"):
-            if other.at < one.at + one.length:
-                raise InputError(f"begins at {other.at:g} s, before the one above ends at {one.at + one.length:g} s.")
 
 
 def _partition(file: ReplicasFile, context: Context) -> tuple[Profile, ...]:
@@ -403,23 +361,6 @@ def _partition(file: ReplicasFile, context: Context) -> tuple[Profile, ...]:
         if found and file.prefill is not None:
             raise InputError("prompts apart need equal replicas; leave out the partition or prefill.")
     return tuple(sorted(found, key=lambda profile: (-profile.sevenths, -profile.memory_bytes)))
-
-
-def _rules(file: PlatformFile) -> Rules:
-    return Rules(
-        router=file.router, max_inflight=file.max_inflight, max_waiting=file.max_waiting, timeout_s=file.timeout,
-        retries=file.retries, backoff_s=file.backoff,
-    )  # fmt: skip
-
-
-def _front(file: PlatformFile) -> Front:
-    return Front(
-        rtt_s=file.rtt, tls=file.tls, keep_alive=file.keep_alive, gateway_s=file.gateway,
-        gateway_workers=file.gateway_workers, gateway_room=file.gateway_room, intercept=tuple(file.intercept),
-        rate_limit=file.rate_limit, burst=file.burst, cache_entries=file.cache_entries,
-        cache_distinct=file.cache_distinct, cache_skew=file.cache_skew, cache_ttl_s=file.cache_ttl,
-        outages=tuple((outage.at, outage.at + outage.length) for outage in file.outages),
-    )  # fmt: skip
 
 
 def _event(file: ServeEventFile) -> FleetEvent:
