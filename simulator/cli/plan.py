@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from simulator.mapping.plan import PlanTable
     from simulator.planner.decide import Answer
     from simulator.planner.golden import GoldenFile
-    from simulator.planner.recommendation import Recommendation
     from simulator.scenario import Scenario
 
 
@@ -47,7 +46,9 @@ Html = Annotated[
 ]
 Emit = Annotated[
     str | None,
-    _option("--emit", "Files that start the plan, as `rackcast launch` has them; with --out.", metavar="ENGINE,..."),
+    _option(
+        "--emit", "Files that start the plan, of the engines of `rackcast launch`; with --out.", metavar="ENGINE,..."
+    ),
 ]
 
 
@@ -82,13 +83,12 @@ def command(
     from simulator.foundation.errors import Infeasible
     from simulator.planner.decide import decide
     from simulator.planner.golden import load_golden
-    from simulator.planner.recommendation import Recommendation
     from simulator.scenario import load_scenario
 
     expected = None if expect is None else load_golden(expect)
     failing = _failing(fail_on, expect)
     question = load_scenario(scenario, overrides or [])
-    _may_emit(emit, question, workload, out)
+    engines = _may_emit(emit, question, workload, out)
     try:
         with _meter(question, workload) as told_runs:
             found = decide(question, objective=objective, confirm=confirm, top=top, workload=workload, watch=_bar,
@@ -101,8 +101,7 @@ def command(
     told = _told(found, question)
     if out is not None:
         write(told.decision, out, table=told.table, draw=lambda: [_golden(found, out), *told.draw(out)])
-        if isinstance(found, Recommendation):
-            _emit(found, emit, out)
+        _emit(found, engines, workload, out)
     _page(found, html, out)
     show(told.decision, as_json=as_json, as_csv=as_csv)
     if expected is not None:
@@ -206,34 +205,29 @@ def _golden(found: Answer, folder: Path) -> Path:
     return write_atomic(folder / "golden.yaml", golden_text(found))
 
 
-def _may_emit(emit: str | None, question: Scenario, workload: str | None, out: Path | None) -> None:
-    """Raise before any search if launch files are asked for that this question cannot have."""
+def _may_emit(emit: str | None, question: Scenario, workload: str | None, out: Path | None) -> list[str]:
+    """Return the engines to write files for; raise before any search where this question cannot have them."""
     from simulator.foundation.errors import InputError
-    from simulator.planner.training_cluster import asks_for_a_cluster
-    from simulator.scenario.serve import ServeWorkload
-    from simulator.simulation import chosen_workload
+    from simulator.planner.launch.decided import can_start
 
     if emit is None:
-        return
+        return []
     if out is None:
         raise InputError("--emit writes files: name a folder with --out.")
-    if isinstance(chosen_workload(question, workload), ServeWorkload) or asks_for_a_cluster(question):
-        raise InputError(
-            "--emit starts a layout on a given cluster; put the decision in the scenario, then `rackcast launch`."
-        )
+    names = [name.strip() for name in emit.split(",") if name.strip()]
+    can_start(question, names, workload=workload)
+    return names
 
 
-def _emit(found: Recommendation, emit: str | None, folder: Path) -> None:
+def _emit(found: Answer, names: list[str], workload: str | None, folder: Path) -> None:
     from simulator.foundation.files import write_atomic
-    from simulator.planner.launch import launch_files
-    from simulator.planner.launch.order import order_of
+    from simulator.planner.launch.decided import decided_files
 
-    if emit is None:
-        return
-    order = order_of(found.scenario, plan=found.plan, workload=found.result.workload)
-    files = launch_files(order, [name.strip() for name in emit.split(",")])
-    written = [write_atomic(folder / name, text) for name, text in files.items()]
-    output.note(f"wrote {', '.join(path.name for path in written)} to {folder}")
+    if names:
+        files = decided_files(found, names, workload=workload)
+        for name, text in files.items():
+            _ = write_atomic(folder / name, text)
+        output.note(f"wrote {', '.join(files)} to {folder}")
 
 
 def _bar(pieces: Iterable[PlanTable], total: int) -> Iterable[PlanTable]:

@@ -21,7 +21,7 @@ def test_launch_prints_or_writes_the_files(capsys, tmp_path):
 
 
 def test_a_refusal_exits_with_two_and_says_why(capsys):
-    assert main(["launch", FILE, "--emit", "torchtitan"]) == 2
+    assert main(["launch", FILE, "--emit", "deepspeed"]) == 2
     assert "cannot run this decision" in capsys.readouterr().err
 
 

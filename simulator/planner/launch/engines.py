@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from simulator.foundation.errors import InputError
@@ -71,19 +71,33 @@ for _name, _module, _order in (
     engines.add(_name, _engine)
 
 
+def engines_for(order: type) -> tuple[str, ...]:
+    """Return the names of the engines that start orders of a kind."""
+    return tuple(name for name, one in engines.items() if one.order is order)
+
+
+#: engines whose file is started on every node by a scheduler's
+_ON_EVERY_NODE: Final = ("megatron", "torchtitan", "fsdp", "maxtext")
+
+
 def launch_files(order: Order, names: Sequence[str]) -> Mapping[str, str]:
     """Return the text of every file of the engines by its name.
+
+    A scheduler's file starts the node's script of the first engine beside it that has one, else Megatron-LM's.
 
     Raises:
         UnknownName: no such engine.
         InputError: the decision uses what an engine cannot do; with every reason.
     """
     files: dict[str, str] = {}
+    if isinstance(order, TrainOrder):
+        scripts = [engines[name].file for name in names if name in _ON_EVERY_NODE]
+        order = replace(order, script=scripts[0]) if scripts else order
     for name in names:
         engine = engines[name]
         if not isinstance(order, engine.order):
             what = "trains" if engine.order is TrainOrder else "serves"
-            able = ", ".join(other for other, one in engines.items() if isinstance(order, one.order))
+            able = ", ".join(engines_for(type(order)))
             raise InputError(f"{name} {what}, and this is another kind of workload; for it there are {able}.")
         if reasons := engine.refusals(order):
             raise InputError(f"{name} ({engine.checked}) cannot run this decision: {'; '.join(reasons)}.")

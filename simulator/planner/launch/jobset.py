@@ -46,7 +46,7 @@ spec:
               containers:
                 - name: train
                   image: IMAGE
-                  command: [bash, -c, 'NODE_RANK=$JOB_COMPLETION_INDEX exec bash megatron.sh']
+                  command: [bash, -c, 'NODE_RANK=$JOB_COMPLETION_INDEX exec bash {order.script}']
                   env:
                     - name: MASTER_ADDR
                       value: {order.name}-node-0-0.{order.name}

@@ -22,6 +22,7 @@ class TrainOrder:
     Attributes:
         domain: devices of one scale-up domain (a node, a rack or a slice).
         offload: what lies outside the devices; None for nothing.
+        script: the node's script, for what starts one on every node.
     """
 
     name: str
@@ -31,16 +32,64 @@ class TrainOrder:
     devices_per_node: int
     domain: int
     offload: Offload | None = None
+    script: str = "megatron.sh"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeOrder:
-    """A service as its scenario decides it, on nodes of the given numbers of devices."""
+    """A service as it is decided, on nodes of the given numbers of devices.
+
+    Attributes:
+        replicas: in all, those that compute prompts only among them.
+    """
 
     name: str
     workload: ServeWorkload
     replicas: int
     devices_per_node: tuple[int, ...]
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        """What the replicas do: all the same, or some compute prompts and hand them on to those that decode."""
+        prompts = self.workload.prefill
+        if prompts is None:
+            return (Role(name="", replicas=self.replicas),)
+        return Role(name="prefill", replicas=prompts), Role(name="decode", replicas=self.replicas - prompts)
+
+    @property
+    def nodes_per_replica(self) -> int:
+        """Nodes that one replica is spread over."""
+        return -(-self.workload.layout.devices // self.devices_per_node[0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """Replicas that do the same: ``prefill`` (prompts only), ``decode``, or both (no name)."""
+
+    name: str
+    replicas: int
+
+    def file(self, name: str) -> str:
+        """Return a file's name for this role.
+
+        >>> Role(name="decode", replicas=2).file("vllm.sh")
+        'vllm-decode.sh'
+        """
+        stem, _, ending = name.partition(".")
+        return f"{self.of(stem)}.{ending}"
+
+    def each(self, model: str) -> str:
+        """Return the replicas of a model that do this, for the head of a script.
+
+        >>> Role(name="decode", replicas=2).each("llama-3.1-8b")
+        'each of 2 replicas of llama-3.1-8b for decode'
+        """
+        number = f"each of {self.replicas} replicas" if self.replicas > 1 else "the replica"
+        return f"{number} of {model}{f' for {self.name}' if self.name else ''}"
+
+    def of(self, name: str) -> str:
+        """Return a name that says the role, if there is one."""
+        return f"{name}-{self.name}" if self.name else name
 
 
 Order = TrainOrder | ServeOrder
@@ -87,6 +136,18 @@ def _serve_order(scenario: Scenario, workload: ServeWorkload) -> ServeOrder:
     sizes = tuple(sorted({devices_per_node(group.node) for group in scenario.groups}))
     return ServeOrder(name=scenario.name, workload=workload, devices_per_node=sizes,
                       replicas=whole if workload.count is None else workload.count)  # fmt: skip
+
+
+def refusals_of_parts(order: ServeOrder) -> list[str]:
+    """Return what no launch file of a service says: parts of devices, and checkpoints that are the user's."""
+    one, found = order.workload, []
+    if one.slices > 1 or one.partition:
+        found.append("replicas on parts of a device (whoever cuts the devices hands out the parts)")
+    if one.speculation is not None or one.adapters is not None:
+        found.append("speculative decoding or adapters (their checkpoints are yours; add their flags)")
+    if one.engine.cpu_offload:
+        found.append("weights in host memory")
+    return found
 
 
 def refusals_of_offload(order: TrainOrder) -> list[str]:

@@ -37,7 +37,7 @@ metadata:
   name: {order.name}
 spec:
   shutdownAfterJobFinishes: true
-  entrypoint: python {PROGRAM} megatron.sh
+  entrypoint: python {PROGRAM} {order.script}
   rayClusterSpec:
     headGroupSpec:
       rayStartParams: {{num-cpus: "0", num-gpus: "0"}}

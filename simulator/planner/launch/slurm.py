@@ -22,7 +22,7 @@ def text(order: TrainOrder) -> str:
     """Return the batch script; the node's script is its first argument."""
     return f"""#!/usr/bin/env bash
 # Written by rackcast {__version__}. Options checked against {CHECKED}.
-# sbatch {FILE} ./megatron.sh ARGUMENTS...
+# sbatch {FILE} ./{order.script} ARGUMENTS...
 #SBATCH --job-name={order.name}
 #SBATCH --nodes={order.nodes}
 #SBATCH --ntasks-per-node=1

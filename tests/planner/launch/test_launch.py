@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from simulator import load_scenario
+from simulator.costs.serving.layers import Layout
 from simulator.foundation.errors import InputError, UnknownName
 from simulator.foundation.shipped import shipped
 from simulator.foundation.yaml_reader import parse_yaml
 from simulator.planner.launch import Order, ServeOrder, TrainOrder, engines, launch_files
+from simulator.planner.launch.names import label_of, label_refusals
 from simulator.planner.launch.order import order_of
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -23,7 +27,6 @@ TRAIN = order_of(load_scenario(shipped("scenarios") / "gpt3-175b-megatron.yaml")
 SERVE = order_of(load_scenario(shipped("scenarios") / "serve-70b-spot-a100.yaml"))
 FILE = shipped("scenarios") / "serve-70b-spot-a100.yaml"
 TRTLLM = order_of(load_scenario(FILE, ["workloads[0].engine.name=trtllm"]))
-PIPELINED = order_of(load_scenario(FILE, ["workloads[0].replicas={tp: 2, pp: 2}"]))
 FSDP = replace(TRAIN, plan=replace(TRAIN.plan, tp=1, pp=1, vpp=1, dp=1024, zero=3, micro_batches=2, micro_batch=1))
 LLAMA = order_of(
     load_scenario(
@@ -44,6 +47,10 @@ WIDE = order_of(
     )
 )
 SERVE_MIXED = replace(SERVE, devices_per_node=(4, 8))
+APART = replace(SERVE, workload=replace(SERVE.workload, prefill=1))
+TRTLLM_APART = replace(TRTLLM, workload=replace(TRTLLM.workload, prefill=1))
+EXPERTS = replace(SERVE, workload=replace(SERVE.workload, layout=Layout(tp=2, dp_attention=4, ep=8)),
+                  devices_per_node=(8,))  # fmt: skip
 ORDERS = {
     "deepspeed": FSDP,
     "fsdp": FSDP,
@@ -59,6 +66,14 @@ ORDERS = {
     "trtllm": TRTLLM,
     "vllm": SERVE,
 }
+#: orders with replicas for prompts apart: golden file -> engine, order
+APART_ORDERS = {
+    "lws-apart": ("lws", APART),
+    "rayserve-apart": ("rayserve", APART),
+    "sglang-apart": ("sglang", APART),
+    "trtllm-apart": ("trtllm", TRTLLM_APART),
+    "vllm-apart": ("vllm", APART),
+}
 
 
 def flags(text: str) -> dict[str, str]:
@@ -71,6 +86,59 @@ def flags(text: str) -> dict[str, str]:
 def test_the_file_is_what_it_was(name):
     files = launch_files(ORDERS[name], [name])
     assert _together(files) == (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("golden", list(APART_ORDERS))
+def test_replicas_for_prompts_have_files_of_their_own(golden):
+    name, order = APART_ORDERS[golden]
+    files = launch_files(order, [name])
+    assert _together(files) == (GOLDEN / f"{golden}.txt").read_text(encoding="utf-8")
+    assert all(engines[name].checked in text or "sglang-router" in text for text in files.values())
+
+
+def test_the_roles_of_replicas_add_up_in_every_engine():
+    (set_of_prompts, _, set_of_decoders, _) = _yaml("lws", APART)
+    (ray,) = _yaml("rayserve", APART)
+    (front,) = _yaml("trtllm", TRTLLM_APART, "trtllm-front.yaml")
+    args = ray["applications"][0]["args"]
+    for prompts, decoders in (
+        (set_of_prompts["spec"]["replicas"], set_of_decoders["spec"]["replicas"]),
+        tuple(args[f"{role}_config"]["deployment_config"]["num_replicas"] for role in ("prefill", "decode")),
+        tuple(len(front[f"{role}_servers"]["urls"]) for role in ("context", "generation")),
+    ):
+        assert (prompts, decoders) == (1, APART.replicas - 1)
+
+
+def test_ranks_of_attention_are_counted_as_each_engine_counts_them():
+    """TP 2 in each of 4 groups and EP 8: vLLM multiplies TP and DP, SGLang counts all ranks as TP and cuts groups."""
+    vllm = flags(launch_files(EXPERTS, ["vllm"])["vllm.sh"])
+    assert int(vllm["--tensor-parallel-size"]) * int(vllm["--data-parallel-size"]) == 8
+    assert "--enable-expert-parallel" in vllm
+    sglang = flags(launch_files(EXPERTS, ["sglang"])["sglang.sh"])
+    assert (sglang["--tp-size"], sglang["--attn-dp-size"], sglang["--ep-size"]) == ("8", "4", "8")
+
+
+def test_a_replica_of_sglang_over_two_nodes_is_started_on_both():
+    said = flags(launch_files(WIDE, ["sglang"])["sglang.sh"])
+    assert (said["--tp-size"], said["--pp-size"], said["--nnodes"]) == ("8", "2", "2")
+
+
+def test_a_scheduler_starts_the_script_that_is_written_beside_it():
+    files = launch_files(FSDP, ["torchtitan", "jobset", "slurm", "rayjob"])
+    for name in ("jobset.yaml", "job.sbatch", "rayjob.yaml"):
+        assert "torchtitan.sh" in files[name]
+        assert "megatron.sh" not in files[name]
+    assert "megatron.sh" in launch_files(FSDP, ["jobset"])["jobset.yaml"]
+
+
+@given(st.lists(st.text(st.characters(codec="ascii"), min_size=1), min_size=1, max_size=4), st.integers(0, 60))
+def test_a_name_made_for_kubernetes_is_one(words, long):
+    name = label_of("plan", *words, "x" * long)
+    assert label_refusals(name) == []
+
+
+def test_two_long_names_that_begin_alike_stay_two():
+    assert label_of("a" * 60, "one") != label_of("a" * 60, "two")
 
 
 def _together(files: Mapping[str, str]) -> str:
@@ -104,14 +172,29 @@ def test_the_degrees_of_megatron_multiply_to_the_devices(tp, pp, cp):
     assert int(said["--nnodes"]) * int(said["--nproc-per-node"]) == 1024
 
 
+def _planned(order: Order) -> dict[str, str]:
+    """Return what torchtitan's configuration is set to: key -> value as it is written."""
+    text = launch_files(order, ["torchtitan"])["torchtitan_plan.py"]
+    return dict(line.strip().removeprefix("config.").split(" = ") for line in text.splitlines() if " = " in line)
+
+
 def test_torchtitan_shards_or_replicates():
-    said = flags(launch_files(FSDP, ["torchtitan"])["torchtitan.sh"])
-    assert said["--parallelism.data_parallel_shard_degree"] == "1024"
-    assert said["--parallelism.data_parallel_replicate_degree"] == "1"
-    plain = replace(FSDP, plan=replace(FSDP.plan, zero=0))
-    said = flags(launch_files(plain, ["torchtitan"])["torchtitan.sh"])
-    assert said["--parallelism.data_parallel_shard_degree"] == "1"
-    assert said["--parallelism.data_parallel_replicate_degree"] == "1024"
+    for zero, shard, reshard in ((3, 1024, "'always'"), (2, 1024, "'never'"), (0, 1, None)):
+        said = _planned(replace(FSDP, plan=replace(FSDP.plan, zero=zero)))
+        assert int(said["parallelism.data_parallel_shard_degree"]) == shard
+        assert int(said["parallelism.data_parallel_replicate_degree"]) == 1024 // shard
+        assert said.get("parallelism.fsdp_reshard_after_forward") == reshard
+
+
+def test_torchtitan_cuts_the_layers_into_the_plan_s_stages():
+    """Its stages count a layer more for embedding and output each, unless told otherwise."""
+    said = _planned(replace(TRAIN, plan=replace(TRAIN.plan, zero=0)))
+    extra = sum(int(said[f"parallelism.pipeline_parallel_{end}_stage_less_layers"]) for end in ("first", "last"))
+    stages = (TRAIN.job.model.layers + extra) / int(said["parallelism.pipeline_parallel_layers_per_stage"])
+    assert stages == TRAIN.plan.pp * TRAIN.plan.vpp
+    batch, passes = int(said["training.local_batch_size"]), int(said["parallelism.pipeline_parallel_microbatch_size"])
+    assert batch // passes == TRAIN.plan.micro_batches
+    assert int(said["training.global_batch_size"]) == batch * TRAIN.plan.dp
 
 
 def test_the_job_set_has_a_pod_per_node():
@@ -167,7 +250,7 @@ def test_maxtext_gives_experts_their_part_of_the_batch():
 
 
 def test_python_that_is_written_is_python():
-    for name, file in (("fsdp", "fsdp_plan.py"), ("rayjob", "ray_start.py")):
+    for name, file in (("fsdp", "fsdp_plan.py"), ("rayjob", "ray_start.py"), ("torchtitan", "torchtitan_plan.py")):
         compile(launch_files(ORDERS[name], [name])[file], file, "exec")
 
 
@@ -194,7 +277,11 @@ def test_a_replica_within_a_node_is_one_pod_without_ray():
 def test_ray_serve_gives_the_engine_what_vllm_s_flags_say():
     (said,) = _yaml("rayserve", WIDE)
     config = said["applications"][0]["args"]["llm_configs"][0]
-    given = {f"--{name.replace('_', '-')}" for name in config["engine_kwargs"]}
+    given = {
+        f"--{'no-' if value is False else ''}{name.replace('_', '-')}"
+        for name, value in config["engine_kwargs"].items()
+    }
+    given |= {"--distributed-executor-backend"}  # Ray is there already
     assert given == set(flags(launch_files(WIDE, ["vllm"])["vllm.sh"])) - {"--port"}  # the head names it
     assert config["deployment_config"]["num_replicas"] == 2
 
@@ -228,10 +315,14 @@ def test_trtllm_s_degrees_and_options_are_the_service_s():
         ("megatron", replace(TRAIN, plan=replace(TRAIN.plan, schedule="gpipe", vpp=1)), "schedule gpipe"),
         ("megatron", replace(TRAIN, plan=replace(TRAIN.plan, vpp=5)), "96 layers in 80 stages"),
         ("torchtitan", replace(FSDP, plan=replace(FSDP.plan, zero=1)), "ZeRO-1"),
-        ("torchtitan", TRAIN, "TP without sequence parallelism"),
+        ("torchtitan", replace(TRAIN, plan=replace(TRAIN.plan, zero=0, ep=16)), "EP 16 over"),
         ("vllm", TRTLLM, "engine is trtllm"),
-        ("sglang", PIPELINED, "only TP is written"),
-        ("vllm", replace(SERVE, workload=replace(SERVE.workload, prefill=1)), "separate replicas"),
+        ("sglang", replace(SERVE, workload=replace(SERVE.workload, layout=Layout(tp=4, ep=8))), "EP 8 beside 4 ranks"),
+        ("vllm", replace(SERVE, workload=replace(SERVE.workload, layout=Layout(tp=4, ep=2))), "EP 2 beside TP 4"),
+        ("vllm", replace(EXPERTS, devices_per_node=(4,)), "over 2 nodes"),
+        ("trtllm", replace(TRTLLM, workload=replace(TRTLLM.workload, layout=Layout(tp=2, dp_attention=2))), "2 groups"),
+        ("rayserve", EXPERTS, "4 ranks of attention"),
+        ("vllm", replace(SERVE, workload=replace(SERVE.workload, slices=2)), "parts of a device"),
         ("vllm", TRAIN, "vllm serves"),
         ("jobset", replace(TRAIN, name="GPT_3"), "lower-case letters"),
         ("megatron", SERVE, "megatron trains"),
