@@ -77,6 +77,7 @@ class EfficiencyFile(StrictModel):
     name: Name
     kind: Literal["gpu", "cpu", "tpu", "fpga", "asic"]
     architectures: Annotated[list[str], Field(min_length=1)]
+    inherited_by: list[str] = Field(default_factory=list)  # kin that nothing was measured on: labelled ``assumed``
     default_for_kind: bool = False
     at_most_power: Watts | None = None  # covers only devices of so much power; asked before classes without a limit
     at_most_matrix: float | None = None  # the same by the 16-bit matrix peak over the fp32 vector peak
@@ -101,7 +102,7 @@ class EfficiencyFile(StrictModel):
             return False
         if self.at_most_matrix is not None and not 0.0 < _matrix_over_vector(device) <= self.at_most_matrix:
             return False
-        return self.kind == device.kind and device.architecture in self.architectures
+        return self.kind == device.kind and device.architecture in (*self.architectures, *self.inherited_by)
 
     def build(self, *, origin: str | None = None) -> Efficiency:
         """Return the constants; ``origin`` overrides the file's where a device only inherits them."""
@@ -118,7 +119,7 @@ def efficiency_classes() -> tuple[EfficiencyFile, ...]:
 
 
 def efficiency_of(device: Device) -> Efficiency:
-    """Return the efficiency of a device's class, or of its kind's default class labelled ``assumed``.
+    """Return the efficiency of a device's class; ``assumed`` where it is its kin's, or its kind's default class.
 
     Raises:
         InputError: no class covers even the device's kind.
@@ -126,7 +127,8 @@ def efficiency_of(device: Device) -> Efficiency:
     classes = efficiency_classes()
     covering = [file for file in classes if file.covers(device)]
     if covering:
-        return min(covering, key=lambda file: (file.at_most_power or math.inf, file.at_most_matrix or math.inf)).build()
+        narrowest = min(covering, key=lambda file: (file.at_most_power or math.inf, file.at_most_matrix or math.inf))
+        return narrowest.build(origin="assumed" if device.architecture in narrowest.inherited_by else None)
     for file in classes:
         if file.kind == device.kind and file.default_for_kind:
             return file.build(origin="assumed")

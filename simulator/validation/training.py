@@ -60,7 +60,8 @@ _SERVERS: Final = {
 }
 #: what benchmark submissions without tensor or pipeline parallelism run like: one captured graph per step
 _TUNED: Final = "megatron-bridge-whole-graph"
-_PCIE_SERVER: Final = "oem-8x-l40s-pcie"  # of cards that no server of the catalogue holds: eight on PCIe
+_PCIE_SERVER: Final = "oem-8x-l40s-pcie"  # of devices that no server of the catalogue holds: eight on PCIe
+_TWO_SOCKETS: Final = "intel-2s-xeon-8480plus"  # of processors that none holds
 #: share of the weights that low-rank adapters add and train (rank 16 of hidden 4096: 2 * 16 / 4096)
 _ADAPTER_SHARE: Final = 0.008
 #: how a row tells the lengths of the two sides of an encoder-decoder
@@ -250,10 +251,8 @@ def _node(row: Mapping[str, str], device: Device, catalogue: Catalogue) -> Node:
     if name:
         return catalogue.nodes[name]
     holding = [node for node in catalogue.nodes.values() if node.device == device.name]
-    if not holding and device.kind == "gpu":
-        return catalogue.nodes[_PCIE_SERVER]
     if not holding:
-        raise InputError(f"no server with {device.name!r} is in the catalogue and the row names none.")
+        return catalogue.nodes[_TWO_SOCKETS if device.kind == "cpu" else _PCIE_SERVER]
     return max(holding, key=lambda node: (node.device_count or 0, node.name))
 
 

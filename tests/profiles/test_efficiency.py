@@ -21,8 +21,14 @@ def test_every_device_of_the_catalogue_has_a_class():
 
 def test_no_architecture_belongs_to_two_classes():
     seen = [(file.kind, name, file.at_most_power, file.at_most_matrix)
-            for file in efficiency_classes() for name in file.architectures]  # fmt: skip
+            for file in efficiency_classes() for name in (*file.architectures, *file.inherited_by)]  # fmt: skip
     assert len(seen) == len(set(seen))
+
+
+def test_a_class_names_architectures_of_the_catalogue_only():
+    built = {(device.kind, device.architecture) for device in CATALOGUE.devices.values()}
+    for file in efficiency_classes():
+        assert {(file.kind, name) for name in (*file.architectures, *file.inherited_by)} <= built, file.name
 
 
 def test_a_class_with_a_limit_of_power_goes_before_the_one_of_the_architecture():
@@ -55,8 +61,9 @@ def test_narrow_products_reach_a_smaller_share_than_wide_ones_or_about_the_same(
         assert made.product8 <= made.product16 * 1.5
 
 
-def test_a_device_that_only_inherits_says_assumed():
-    assert efficiency_of(CATALOGUE.devices["biren-br100"]).origin == "assumed"
+@pytest.mark.parametrize("name", ["biren-br100", "amd-rx-7900-xtx-24gb", "intel-gaudi1-32gb", "google-tpu-v7x"])
+def test_a_device_that_only_inherits_says_assumed(name):
+    assert efficiency_of(CATALOGUE.devices[name]).origin == "assumed"
 
 
 def test_frameworks_are_found_by_alias_and_no_alias_is_taken_twice():

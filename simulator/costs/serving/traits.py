@@ -111,6 +111,7 @@ class _KernelsFile(StrictModel):
     name: Name
     kind: Literal["gpu", "cpu", "tpu", "fpga", "asic"]
     architectures: tuple[str, ...] = Field(strict=False)
+    inherited_by: tuple[str, ...] = Field(default=(), strict=False)  # kin without measurements: labelled ``assumed``
     default_for_kind: bool = False
     origin: Literal["calibrated", "measured", "assumed"]
     source: str
@@ -215,14 +216,18 @@ def meanings() -> Mapping[str, str]:
 
 
 def kernels_of(device: Device) -> Kernels:
-    """Return the inference constants of a device's class, or of its kind's default class labelled ``assumed``.
+    """Return the inference constants of a device's class; ``assumed`` where it is its kin's, or its kind's default.
 
     Raises:
         InputError: no class covers even the device's kind.
     """
     for entry in _file().devices:
-        if entry.kind == device.kind and device.architecture in entry.architectures:
+        if entry.kind != device.kind:
+            continue
+        if device.architecture in entry.architectures:
             return entry.build()
+        if device.architecture in entry.inherited_by:
+            return entry.build(origin="assumed")
     for entry in _file().devices:
         if entry.kind == device.kind and entry.default_for_kind:
             return entry.build(origin="assumed")
