@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.costs.gradients import whole_share
 from simulator.costs.held import mean_parameters, stage_parameters
 from simulator.costs.passes import attention_kernel
 from simulator.foundation.units import GIBI
@@ -87,12 +88,17 @@ def stage_account(program: Program, framework: Framework) -> MemoryAccount:
         own = per_parameter * owned[(table.zero >= stage).astype(np.int64), layout]
         return own + np.where(dual, mirrored(own), 0.0)
 
+    def gradients() -> Floats:
+        """Bytes of gradients; under ZeRO-2 those of the chunks in work are whole until they are scattered."""
+        own, every = held(2, framework.gradient_bytes), framework.gradient_bytes * owned[0, layout]
+        return np.asarray(own + whole_share(table)[:, None] * (every - own))
+
     trained = job.trained_share
     once = np.where((table.zero == 0)[:, None] | ~dual, 1.0, 0.5)  # copies are one group to ZeRO
     activations, logits = _activations(program, framework)
     parts = {
         "weights": held(3, job.precision.weight_bytes + _beside_weights(job)) + _beside_layers(program, framework),
-        "gradients": held(2, framework.gradient_bytes) * trained,
+        "gradients": gradients() * trained,
         "optimizer": held(1, _state_bytes(job, framework)) * trained * once,
         "activations": activations,
         "logits": logits,

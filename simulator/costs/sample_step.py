@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.costs.compute import Machine
+from simulator.costs.gradients import HIDEABLE, buckets
 from simulator.costs.layers import LayerTable, layer_passes, layer_seconds
 from simulator.costs.passes import Network as Fabric
 from simulator.costs.passes import Work
-from simulator.costs.step import HIDEABLE, StepTimes, buckets, recomputed_share, update_products
+from simulator.costs.step import StepTimes, recomputed_share, update_products
 from simulator.foundation.errors import InputError
 from simulator.mapping.balance import balanced_stages
 from simulator.mapping.placement import Group

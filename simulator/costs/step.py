@@ -15,20 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.costs.compute import Machine
+from simulator.costs.gradients import copies_agree, exchanged
 from simulator.costs.held import copies, held_parameters, mean_parameters
 from simulator.costs.offload import Wait, wait
 from simulator.costs.passes import Network, Passes, Work, block_passes
 from simulator.mapping.plan import RECOMPUTE, SCHEDULES, SPLIT_BACKWARD
 from simulator.mapping.program import Program
 from simulator.profiles.framework import Framework
-from simulator.workload.models.parameters import count_parameters, weight_tensors
+from simulator.workload.models.parameters import weight_tensors
 from simulator.workload.optimizers import Optimizer, update_bytes_per_parameter
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-#: share of a backward pass beside which gradients can be exchanged: the first layer's gradients come last
-HIDEABLE: Final = 0.9
 #: how much an exchange slows work beside it, over its own length: its kernels take compute units and bandwidth
 CONTENTION: Final = 0.5
 
@@ -87,8 +86,8 @@ def price(program: Program, machine: Machine, framework: Framework, network: Net
     host = framework.dispatch.micro_batch_s
     stage_forward = layers * forward[:, None] + edge_forward + host / 3
     stage_backward = layers * backward[:, None] + edge_backward + host * 2 / 3
-    exchange, hidden = _gradients(program, over_stages(stage_backward), framework, network)
-    exchange = exchange + _copies_agree(program, framework, network)
+    exchange, hidden = exchanged(program, over_stages(stage_backward), framework, network)
+    exchange = exchange + copies_agree(program, framework, network)
     boundary = network.time("send_receive", program.boundary_bytes, program.groups["pp"])[program.layout_index]
     busy = layer.forward.add(layer.backward)
     waiting = layer.forward.busy(machine, framework)[1] + layer.backward.busy(machine, framework)[1]
@@ -212,64 +211,6 @@ def _gathers(program: Program, machine: Machine, framework: Framework, network: 
     scatter = np.where(sharded, network.time("reduce_scatter", size, group)[layout], 0.0)
     again = framework.gathers_by_tensor & (program.table.recompute == RECOMPUTE.index("full"))
     return gather, np.where(again, 2.0, 1.0) * gather + scatter
-
-
-def _gradients(program: Program, backward: Floats, framework: Framework, network: Network) -> tuple[Floats, Floats]:
-    """Return shown and hidden seconds of exchanging gradients (and ZeRO-1/2 weights) over the data-parallel ranks.
-
-    Under ZeRO-2 a rank keeps only its own gradients, so those of every micro-batch are scattered when they are made;
-    otherwise they are exchanged once, with the last.
-    """
-    trained, zero, layout = program.job.trained_share, program.table.zero, program.layout_index
-    reduced = scattered = gathered = np.zeros(len(program.layouts))
-    dense, expert = held_parameters(program)
-    for held, group in ((dense, program.groups["dp"]), (expert, program.groups["edp"])):
-        if not held.any():
-            continue
-        gradient = held * framework.gradient_bytes * trained
-        weight = held * min(program.job.precision.weight_bytes, 2.0 if framework.gradient_bytes <= 4 else 4.0) * trained
-        pieces = buckets(gradient, framework)
-        reduced = reduced + pieces * network.time("all_reduce", gradient / pieces, group)
-        scattered = scattered + network.time("reduce_scatter", gradient, group)
-        gathered = gathered + network.time("all_gather", weight, group)
-    times = np.where(zero == 2, program.table.micro_batches, 1)
-    sharded = scattered[layout] * times + gathered[layout]
-    seconds = np.where(zero == 0, reduced[layout], np.where(zero == 3, 0.0, sharded))
-    if not framework.overlaps_gradients:
-        return seconds, np.zeros_like(seconds)
-    # of several exchanges only the last has no backward pass beside it
-    late = _last_share(program, dense)[layout] / times
-    early = seconds * (1.0 - late)
-    hidden = HIDEABLE * np.minimum(early, backward * times)
-    return seconds - hidden, hidden
-
-
-def _last_share(program: Program, dense: Floats) -> Floats:
-    """Return the share of a rank's dense gradients that are whole only when the backward pass ends: the embedding's."""
-    rows = count_parameters(program.job.model).embedding / program.layouts.tp
-    return np.minimum(1.0, rows / np.maximum(dense, 1.0))
-
-
-def buckets(size: Floats, framework: Framework) -> Floats:
-    """Return in how many exchanges gradients of ``size`` bytes go out, each with its start and its steps."""
-    if not framework.bucket_bytes:
-        return np.ones_like(size)
-    return np.maximum(1.0, np.ceil(size / framework.bucket_bytes))
-
-
-def _copies_agree(program: Program, framework: Framework, network: Network) -> Floats:
-    """Return seconds in which the two stages that hold a piece under DualPipe add up its gradients.
-
-    Of its two pieces a stage sends one for the other's sum and gets it back: between the two, a reduce-scatter and an
-    all-gather. The sums are then exchanged over the replicas as in any pipeline.
-    """
-    dual = program.table.schedule == SCHEDULES.index("dualpipe")
-    if not dual.any():
-        return np.zeros(len(program.table))
-    dense, expert = held_parameters(program)
-    size = (dense + expert) * framework.gradient_bytes * program.job.trained_share
-    once = network.time("send_receive", size, program.groups["pp"])[program.layout_index]
-    return np.where(dual, 2.0 * once, 0.0)
 
 
 def _away(program: Program, machine: Machine, framework: Framework, forward: Floats, backward: Floats) -> Wait:

@@ -96,13 +96,17 @@ def _topology(table: PlanTable, bounds: Bounds) -> Marks:
 
 @_rule(on_geometry, "layers", "the layers do not fill pp*vpp chunks")
 def _layers(table: PlanTable, bounds: Bounds) -> Marks:
-    """Inner stages are equal and cut evenly; the first and the last may hold less, but a layer per chunk at least."""
+    """Inner stages are equal and cut evenly; the first and the last may hold less: all but one chunk hold a layer.
+
+    The first chunk may hold the embedding alone and the last chunk the head alone, as those of Llama 3 do (Grattafiori
+    et al. 2024, arXiv 2407.21783, section 3.3.2).
+    """
     if isinstance(bounds.job, SampleJob):
         return table.pp <= len(bounds.job.network.layers)
     layers = total_layers(bounds.job.model)
     stage = -(-layers // table.pp)
     held = stage_layers(table, layers)
-    ends = np.minimum(held[:, 0], held[:, 2]) >= table.vpp
+    ends = np.minimum(held[:, 0], held[:, 2]) >= np.maximum(table.vpp - 1, 1)
     all_held = np.where(table.pp == 1, True, held[:, 0] + held[:, 2] + (table.pp - 2) * held[:, 1] == layers)
     single = (table.pp > 1) | (table.vpp == 1)
     return (stage % table.vpp == 0) & ends & (all_held | (table.pp == 2)) & single

@@ -186,10 +186,11 @@ def _divides_model(layout: LayoutFile, model: Transformer) -> None:
         fits = [degree for degree in range(1, min(model.heads, 64) + 1) if model.heads % degree == 0]
         raise InputError(f"tp={layout.tp} does not divide the {model.heads} heads of {model.name}; {fits} would.")
     stages, layers = layout.pp * layout.vpp, total_layers(model)
-    if layers < stages:
+    bare = 2 if layout.vpp > 1 else 0  # the first chunk may hold the embedding alone, the last one the head
+    if layers < stages - bare:
         raise InputError(
-            f"pp*vpp = {layout.pp}*{layout.vpp} = {stages} stages for the {layers} layers "
-            f"of {model.name}; at most one stage per layer."
+            f"pp*vpp = {layout.pp}*{layout.vpp} = {stages} stages for the {layers} layers of {model.name}; at most one "
+            "stage per layer, and with vpp > 1 one more each for the embedding and the head."
         )
     if not isinstance(layout.layers_per_stage, str) and sum(layout.layers_per_stage) != layers:
         raise InputError(

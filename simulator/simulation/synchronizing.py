@@ -17,9 +17,10 @@ from simulator.costs.collectives import fabrics_of, reach
 from simulator.costs.collectives.parameter_server import push_pull_time
 from simulator.costs.collectives.reach import Level
 from simulator.costs.estimate import estimate
+from simulator.costs.gradients import HIDEABLE
 from simulator.costs.network import AnalyticNetwork
 from simulator.costs.programs import gradient_elements, replicas_of
-from simulator.costs.step import HIDEABLE, StepTimes, over_stages
+from simulator.costs.step import StepTimes, over_stages
 from simulator.costs.synchronization import server_time, steps_apart, update_rate_bound
 from simulator.engine.training.parameter_server import ServerRun, Workers, play
 from simulator.foundation.errors import InputError, UnknownName

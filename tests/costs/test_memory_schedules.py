@@ -23,6 +23,12 @@ def test_dualpipe_holds_two_copies_whose_sharded_state_is_held_once(zero):
     assert state == pytest.approx(1 if zero else 2)
 
 
+@pytest.mark.parametrize(("vpp", "whole"), [(1, 0.0), (2, 1.0), (4, 0.5)])
+def test_under_zero_2_two_chunks_of_gradients_are_whole_and_the_rest_is_sharded(vpp, whole):
+    every, found = (part("gradients", "1f1b", pp=4, dp=8, vpp=vpp, zero=zero) for zero in (1, 2))
+    assert found / every == pytest.approx(whole + (1 - whole) / 8)
+
+
 def test_zero_bubble_holds_what_1f1b_does_and_dualpipe_a_micro_batch_more():
     """arXiv 2412.19437, table 2: activations PP and PP + 1."""
     plain = part("activations", "1f1b")

@@ -9,10 +9,11 @@ import pytest
 
 from simulator.costs.compute import Machine
 from simulator.costs.estimate import estimate
+from simulator.costs.gradients import buckets
 from simulator.costs.layers import LayerTable, layer_passes, product_times
 from simulator.costs.network import AnalyticNetwork
 from simulator.costs.sample_step import price_samples
-from simulator.costs.step import StepTimes, buckets
+from simulator.costs.step import StepTimes
 from simulator.foundation.errors import InputError
 from simulator.mapping.plan import Plan, PlanTable
 from simulator.mapping.samples import lower_samples

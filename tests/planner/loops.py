@@ -26,14 +26,14 @@ def possible_plans(question: Question) -> Iterator[Plan]:
 
 
 def _virtual_stages(layers: int, pp: int) -> list[int]:
-    """Cuts of the fullest stage into equal chunks such that the first and the last stage still fill theirs."""
+    """Cuts of the fullest stage into equal chunks such that the first and the last stage still fill theirs, but one."""
     if pp == 1:
         return [1]
     fullest = -(-layers // pp)
     missing = fullest * pp - layers
     last = fullest - -(-missing // 2)
     first = layers - last - fullest * (pp - 2)
-    return [vpp for vpp in _divisors(fullest) if min(first, last) >= vpp]
+    return [vpp for vpp in _divisors(fullest) if min(first, last) >= max(vpp - 1, 1)]
 
 
 def _batches(question: Question, tp: int, pp: int, dp: int, vpp: int) -> Iterator[Plan]:

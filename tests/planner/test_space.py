@@ -40,6 +40,14 @@ def test_the_space_holds_the_plans_that_loops_find_and_no_other(model: str, node
     assert set(found) == set(possible_plans(asked))
 
 
+def test_a_layer_fewer_at_each_end_leaves_the_first_and_the_last_chunk_bare() -> None:
+    """Llama 3 405B: 126 layers in 128 chunks (arXiv 2407.21783, section 3.3.2); 105 in 112 leave more empty."""
+    choices = "plan.choices={tp: [8], cp: [1], pp: [16], micro: [1], zero: [0]}"
+    for model, most in (("llama-3.1-405b", 8), ("mt-nlg-530b", 1)):
+        found = _possible(question(choices, model=model, nodes=16, batch=16))
+        assert max(plan.vpp for plan in found) == most
+
+
 def test_every_plan_uses_all_devices_and_the_whole_batch() -> None:
     for plan in _possible(question(nodes=3, batch=24)):
         assert plan.ranks == 24

@@ -11,13 +11,15 @@ from __future__ import annotations
 import pytest
 
 from simulator.foundation.shipped import shipped
-from simulator.mapping.plan import Plan
+from simulator.mapping.plan import Plan, PlanTable
 from simulator.planner.objectives import objectives
+from simulator.planner.priced import price_table
 from simulator.planner.question import question_of
 from simulator.planner.recommendation import recommend
 from simulator.planner.search import rank_of, search
 from simulator.scenario import Scenario, load_scenario
 from simulator.simulation import simulate
+from simulator.workload.flop import TRAINING_PASSES, forward_flop
 
 COLUMNS = ("model", "tp", "pp", "devices", "batch", "micro", "virtual")
 LAYOUTS = [
@@ -83,15 +85,18 @@ def test_the_published_layout_fits_and_ranks_in_the_top_five_per_cent_of_what_wa
     assert rank_of(plan, found, asked, measure) <= 0.05 * found.considered
 
 
-@pytest.mark.parametrize(
-    ("devices", "seq_len", "cp", "dp"), [(8192, 8192, 1, 64), (16384, 8192, 1, 128), (16384, 131072, 16, 8)]
-)
-def test_the_layouts_of_llama_3_on_h100_rank_in_the_top_five_per_cent_of_what_fits(
-    devices: int, seq_len: int, cp: int, dp: int
-) -> None:
-    """TP 8, PP 16 with 16 million tokens per step (Grattafiori et al. 2024, arXiv 2407.21783, table 4).
+#: devices, tokens of a sample, CP, DP and the MFU that was reached (Grattafiori et al. 2024, arXiv 2407.21783, table 4)
+LLAMA = [(8192, 8192, 1, 64, 0.43), (16384, 8192, 1, 128, 0.41), (16384, 131072, 16, 8, 0.38)]
 
-    The paper gives no virtual stages; four cut its stages of eight layers in pairs.
+
+@pytest.mark.parametrize(("devices", "seq_len", "cp", "dp", "mfu"), LLAMA)
+def test_the_layouts_of_llama_3_on_h100_are_met_and_rank_in_the_top_five_per_cent_of_what_fits(
+    devices: int, seq_len: int, cp: int, dp: int, mfu: float
+) -> None:
+    """TP 8, PP 16 with 16 million tokens per step, gradients sharded and weights not, one layer in each chunk.
+
+    Section 3.3.2: with a layer less on the first and on the last stage their outer chunks hold embedding and head
+    alone, so that eight chunks make a stage.
     """
     batch = 2**24 // seq_len
     asked = question_of(
@@ -102,12 +107,17 @@ def test_the_layouts_of_llama_3_on_h100_rank_in_the_top_five_per_cent_of_what_fi
                 "workloads[0].model=llama-3.1-405b",
                 f"workloads[0].seq_len={seq_len}",
                 f"workloads[0].batch.global={batch}",
+                "plan.choices={zero: [0, 1, 2]}",
             ],
         )
     )
-    plan = Plan(tp=8, cp=cp, dp=dp, pp=16, vpp=4, micro_batches=batch // dp, zero=1, sequence_parallel=True)
+    plan = Plan(tp=8, cp=cp, dp=dp, pp=16, vpp=8, micro_batches=batch // dp, zero=2, sequence_parallel=True)
     found = search(asked, objectives["time"], keep=1)
-    assert rank_of(plan, found, asked, objectives["time"]) <= 0.05 * len(found.values)
+    assert rank_of(plan, found, asked, objectives["time"]) <= 0.02 * len(found.values)
+    priced = price_table(PlanTable.of([plan]), asked)
+    flop = TRAINING_PASSES * batch * forward_flop(asked.job.model, seq_len).total
+    assert flop / (priced.estimate.step[0] * devices * asked.setting.machine.peak) == pytest.approx(mfu, rel=0.04)
+    assert priced.memory.total[0] <= asked.capacity * (1.06 if devices == 8192 else 1.0)  # both ran
 
 
 #: MaxText's table of measured steps on one v5e pod (AI-Hypercomputer/maxtext, README of 2024, Apache-2.0)
