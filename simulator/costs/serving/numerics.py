@@ -34,6 +34,7 @@ _WIDER: Final = {
     "bf16": "fp16",
     "fp16": "bf16",
 }
+_SIXTEEN: Final = ("fp16", "bf16")  # whoever asks for narrower weights takes the faster of both
 _BITS: Final = {"fp32": 32, "tf32": 32, "fp16": 16, "bf16": 16, "fp8": 8, "int8": 8, "fp4": 4}
 
 
@@ -58,11 +59,14 @@ def rate_of(name: str, device: Device, *, narrow_sums: bool = False) -> Rate:
     if name not in FORMATS:
         raise UnknownName("number format", name, FORMATS)
     rate, _, weight_bytes = FORMATS[name]
+    asked = rate == name
     tried: list[str] = []
     while rate not in device.peak and rate in _WIDER and rate not in tried:
         tried.append(rate)
         rate = _WIDER[rate]
-    if rate in ("bf16", "fp16") and rate not in device.peak and "fp32" in device.peak:
+    if rate in _SIXTEEN and not (asked and not tried):
+        rate = max(_SIXTEEN, key=lambda one: device.peak.get(one, 0.0))
+    if rate in _SIXTEEN and rate not in device.peak and "fp32" in device.peak:
         rate = "fp32"
     peak = peak_for(device, rate)
     if narrow_sums and _BITS.get(rate) == 16 and "int8" in device.peak:

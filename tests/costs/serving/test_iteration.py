@@ -139,6 +139,12 @@ def test_a_format_a_device_lacks_is_multiplied_in_the_next_wider_one() -> None:
         rate_of("fp9", a100)
 
 
+def test_weights_narrower_than_any_unit_are_multiplied_in_the_faster_of_the_two_16_bit_formats() -> None:
+    gaudi = load_catalogue().devices["intel-gaudi3-128gb"]  # its fp16 runs at a quarter of its bf16
+    assert rate_of("int8", gaudi).peak == rate_of("int4-weights", gaudi).peak == gaudi.peak["bf16"]
+    assert rate_of("fp16", gaudi).peak == gaudi.peak["fp16"]
+
+
 def test_useful_shares_are_shares_and_whole_tiles_waste_nothing() -> None:
     m = np.array([1.0, 17, 64, 128, 1000, 4096])
     share = useful_share(m, np.full(6, 4096.0), 4096.0, np.ones(6), 132)
