@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from simulator.mapping.plan import PlanTable
     from simulator.planner.decide import Answer
     from simulator.planner.golden import GoldenFile
+    from simulator.planner.workshop import Workshop
     from simulator.scenario import Scenario
 
 
@@ -44,6 +45,12 @@ Html = Annotated[
     Path | None,
     _option("--html", "One self-contained page: the decision, why, and what would flip it.", metavar="FILE"),
 ]
+Jobs = Annotated[int, _option("--jobs", "Processes that play plans; on a cluster: runs at once.", metavar="N")]
+Backend = Annotated[str | None, _option("--backend", "dask://HOST:PORT or ray://HOST:PORT.", metavar="URL")]
+Store = Annotated[
+    Path | None,
+    _option("--store", "Keep every run in this SQLite file; go on with it after a stop.", metavar="FILE"),
+]
 Emit = Annotated[
     str | None,
     _option(
@@ -63,6 +70,9 @@ def command(
     fail_on: FailOn = None,
     emit: Emit = None,
     html: Html = None,
+    jobs: Jobs = 1,
+    backend: Backend = None,
+    store: Store = None,
     out: options.OutDir = None,
     as_json: options.Json = False,
     as_csv: options.Csv = False,
@@ -76,7 +86,8 @@ def command(
     Demands that come and go (kind: capacity): regions, and what to own, reserve and rent.
 
     With --out: plan.json, plan.csv, golden.yaml (for --expect), report.html (the page of --html), and pictures: step
-    timeline, layout map, where the step goes, memory of the best plans, step time against memory.
+    timeline, layout map, where the step goes, memory of the best plans, step time against memory. With --store too:
+    runs.parquet, a row for every price and every simulation of the search.
 
     example: rackcast plan scenarios/gpt3-175b.yaml --set cluster.nodes[0].count=64 --out out/plan
     """
@@ -90,9 +101,9 @@ def command(
     question = load_scenario(scenario, overrides or [])
     engines = _may_emit(emit, question, workload, out)
     try:
-        with _meter(question, workload) as told_runs:
+        with _meter(question, workload) as told_runs, _runs(question, store, jobs, backend, out) as workshop:
             found = decide(question, objective=objective, confirm=confirm, top=top, workload=workload, watch=_bar,
-                           progress=told_runs)  # fmt: skip
+                           progress=told_runs, workshop=workshop)  # fmt: skip
     except Infeasible:
         if expected is None:
             raise
@@ -106,6 +117,26 @@ def command(
     show(told.decision, as_json=as_json, as_csv=as_csv)
     if expected is not None:
         _hold(expected, found, failing)
+
+
+@contextmanager
+def _runs(
+    question: Scenario, store: Path | None, jobs: int, backend: str | None, out: Path | None
+) -> Iterator[Workshop | None]:
+    """Return what does the runs of the search; write those that are kept to ``out`` when it is over."""
+    from simulator.results.parquet import write_table
+    from simulator.study.plan_runs import workshop_of
+    from simulator.study.plan_store import PlanStore
+
+    if store is None:
+        yield workshop_of(None, jobs=jobs, backend=backend)
+        return
+    with PlanStore(store, question) as kept:
+        if len(kept):
+            output.note(f"going on with {len(kept)} runs from {store}")
+        yield workshop_of(kept, jobs=jobs, backend=backend)
+        if out is not None:
+            output.note(f"wrote {write_table(kept.frame(), out / 'runs')}")
 
 
 def _meter(question: Scenario, workload: str | None) -> AbstractContextManager[Callable[[int, int], None]]:

@@ -21,6 +21,7 @@ from simulator.planner.serving.service_mix import FleetMix, cheapest_fleet
 from simulator.planner.serving.service_plan import ServicePlan, recommend_service
 from simulator.planner.serving.service_pool import ServicePool, recommend_pool
 from simulator.planner.training_cluster import ClusterPlan, asks_for_a_cluster, recommend_cluster
+from simulator.planner.workshop import Workshop
 from simulator.scenario import Scenario
 from simulator.scenario.capacity import CapacityWorkload
 from simulator.scenario.place import PlaceWorkload
@@ -43,6 +44,7 @@ def decide(
     workload: str | None = None,
     watch: Watch | None = None,
     progress: Callable[[int, int], None] | None = None,
+    workshop: Workshop | None = None,
 ) -> Answer:
     """Return the planner's answer to a scenario's question.
 
@@ -53,6 +55,7 @@ def decide(
         workload: its id, where the scenario has several.
         watch: wraps the pieces of a search over layouts, for a progress bar.
         progress: is told how many runs a search over deployments has spent, of how many at most.
+        workshop: does the runs of a search; None: here, and nothing is kept.
 
     Raises:
         InputError: an unknown objective, or a question that cannot be asked.
@@ -65,8 +68,13 @@ def decide(
     ):
         if confirm is not None:
             raise InputError("--confirm is for training plans; services are played on plan.seeds draws.")
-        return recommend_pool(scenario, objective=objective)
+        return recommend_pool(scenario, objective=objective, workshop=workshop)
     entry = chosen_workload(scenario, workload)
+    if isinstance(entry, (PlaceWorkload, CapacityWorkload)) and workshop is not None:
+        raise InputError(
+            "jobs are placed and capacity is chosen by an exact programme; nothing is played that workers could do or "
+            "a store could keep. Leave --store, --jobs and --backend out."
+        )
     if isinstance(entry, PlaceWorkload):
         if objective is not None or confirm is not None:
             raise InputError("jobs are placed by their value, and not played; leave --objective and --confirm out.")
@@ -77,11 +85,15 @@ def decide(
         return recommend_capacity(scenario, entry, objective=objective)
     if not isinstance(entry, ServeWorkload):
         if asks_for_a_cluster(scenario):
-            return recommend_cluster(scenario, objective=objective, confirm=confirm, top=top, workload=workload)
+            return recommend_cluster(scenario, objective=objective, confirm=confirm, top=top, workload=workload,
+                                     workshop=workshop)  # fmt: skip
         if isinstance(entry, TrainWorkload) and not scenario.cluster.homogeneous:
-            return recommend_mixed(scenario, objective=objective, confirm=confirm, top=top, workload=workload)
-        return recommend(scenario, objective=objective, confirm=confirm, top=top, workload=workload, watch=watch)
-    return _service(scenario, entry, objective=objective, confirm=confirm, top=top, progress=progress)
+            return recommend_mixed(scenario, objective=objective, confirm=confirm, top=top, workload=workload,
+                                   workshop=workshop)  # fmt: skip
+        return recommend(scenario, objective=objective, confirm=confirm, top=top, workload=workload, watch=watch,
+                         workshop=workshop)  # fmt: skip
+    return _service(scenario, entry, objective=objective, confirm=confirm, top=top, progress=progress,
+                    workshop=workshop)  # fmt: skip
 
 
 def _service(
@@ -92,14 +104,16 @@ def _service(
     confirm: int | None,
     top: int | None,
     progress: Callable[[int, int], None] | None,
+    workshop: Workshop | None,
 ) -> ServicePlan | FleetMix | ScalingPlan:
     """Return the answer for one service: bounds of its autoscaler, machines of one kind, or a mix."""
     if confirm is not None:
         raise InputError("--confirm is for training plans; a service's runs are plan.simulations.")
     if entry.scale is not None:
-        return recommend_scaling(scenario, entry, objective=objective)
+        return recommend_scaling(scenario, entry, objective=objective, workshop=workshop)
     if not scenario.plan.mix:
-        return recommend_service(scenario, objective=objective, top=top, workload=entry.id, progress=progress)
+        return recommend_service(scenario, objective=objective, top=top, workload=entry.id, progress=progress,
+                                 workshop=workshop)  # fmt: skip
     if (objective or scenario.plan.objective or "cost") != "cost":
         raise InputError("plan.mix looks for the least cost; leave the objective out.")
-    return cheapest_fleet(service_question(scenario, entry, "cost"))
+    return cheapest_fleet(service_question(scenario, entry, "cost", workshop=workshop))

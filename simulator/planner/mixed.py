@@ -9,7 +9,7 @@ are looked at where they are chosen by name.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -23,9 +23,10 @@ from simulator.mapping.plan import ORDERS, Plan, PlanTable
 from simulator.mapping.program import Floats, lower
 from simulator.mapping.unfolding import Condition, replica_classes
 from simulator.planner.constraints import ORDER, Constraint, judge, on_geometry, on_options
+from simulator.planner.playing import Played, play_plans, simulated
 from simulator.planner.question import Question, question_of
-from simulator.planner.recommendation import LAYOUT, Contender, Recommendation, against, simulated
-from simulator.results.result import Result
+from simulator.planner.recommendation import LAYOUT, Contender, Recommendation, against
+from simulator.planner.workshop import Workshop
 from simulator.scenario import Scenario
 from simulator.scenario.train_layout import BySpeed
 from simulator.scenario.train_sync import AllReduce
@@ -54,7 +55,7 @@ class _Seen:
 
 def recommend_mixed(
     scenario: Scenario, *, objective: str | None = None, confirm: int | None = None, top: int | None = None,
-    workload: str | None = None,
+    workload: str | None = None, workshop: Workshop | None = None,
 ) -> Recommendation:  # fmt: skip
     """Return the fastest plan of a transformer's training on a cluster of several kinds of machine.
 
@@ -64,6 +65,7 @@ def recommend_mixed(
         confirm: how many are played (0: none, the estimate decides); None for the scenario's number.
         top: how many runner-ups are named; None for the scenario's number.
         workload: its id, where the scenario has several.
+        workshop: plays the best few; None: here, and nothing is kept.
 
     Raises:
         InputError: another objective, or a job that is priced on one kind of machine only.
@@ -89,11 +91,12 @@ def recommend_mixed(
             relaxation="more nodes, or devices with more memory",
         )
     count = scenario.plan.confirm if confirm is None else confirm
-    played = [_played(question, one) for one in seen.fitting[:count]]
+    shop = workshop or Workshop()
+    played = _played(question, seen.fitting[:count], shop)
     ranked = sorted((one for one, _ in played), key=lambda one: one.step_s)
     chosen = ranked[0] if ranked else seen.fitting[0]
-    results = {one.plan: result for one, result in played}
-    result = results.get(chosen.plan) or simulated(question, chosen.plan, "estimate")
+    results = {one.plan: run for one, run in played}
+    result = results[chosen.plan].again() if results else simulated(question, chosen.plan, "estimate")
     kept = {one.plan: one for one in seen.fitting} | {one.plan: one for one in ranked}
     others = sorted((one for one in kept.values() if _layout(one) != _layout(chosen)), key=lambda one: one.step_s)
     first = {_layout(one): one for one in reversed(others)}
@@ -104,7 +107,7 @@ def recommend_mixed(
         confirmed=tuple(against(chosen, one) for one in ranked), front=(chosen,), considered=seen.considered,
         priced=seen.priced, fitting=len(seen.fitting), rejected=seen.rejected,
         binding="the speed of all machines together" if not seen.rejected["memory"] else "memory of a device",
-        baseline=_equal(question, chosen),
+        baseline=_equal(question, chosen, shop),
     )  # fmt: skip
 
 
@@ -205,16 +208,17 @@ def priced_plan(question: Question, plan: Plan, marks: dict[int, Condition]) -> 
     return Contender(plan=plan, estimated=seconds, simulated=None, step_s=seconds, memory=memory, margin=0.0)
 
 
-def _played(question: Question, one: Contender) -> tuple[Contender, Result]:
-    result = simulated(question, one.plan, "engine")
-    return replace(one, simulated=result.step_time, step_s=result.step_time), result
+def _played(question: Question, some: Sequence[Contender], workshop: Workshop) -> list[tuple[Contender, Played]]:
+    runs = play_plans(question, [one.plan for one in some], workshop)
+    return [(replace(one, simulated=run.step_s, step_s=run.step_s), run) for one, run in zip(some, runs, strict=True)]
 
 
-def _equal(question: Question, chosen: Contender) -> Contender | None:
+def _equal(question: Question, chosen: Contender, workshop: Workshop) -> Contender | None:
     """Return the chosen layout with stages and shares as if all machines were alike; None if it cannot be."""
     plan, units = replace(chosen.plan, layers_per_stage=()), question.job.global_batch // chosen.plan.micro_batch
     try:
-        one, _ = _played(question, replace(chosen, plan=plan.with_shares(_equal_shares(units, plan.dp))))
+        even = replace(chosen, plan=plan.with_shares(_equal_shares(units, plan.dp)))
+        ((one, _),) = _played(question, [even], workshop)
     except Infeasible:
         return None
     return replace(one, margin=one.step_s / chosen.step_s - 1.0)

@@ -15,13 +15,13 @@ from simulator.planner.infeasible import infeasible
 from simulator.planner.objectives import Objective, objectives
 from simulator.planner.operation import UNSAID, Operation, operation_of
 from simulator.planner.placing.rank_order import Ordered, rank_orders
+from simulator.planner.playing import Played, play_plans, simulated
 from simulator.planner.priced import Priced
 from simulator.planner.question import Question, question_of
 from simulator.planner.search import Found, Watch, search
+from simulator.planner.workshop import Workshop
 from simulator.results.result import Result
 from simulator.scenario import Scenario
-from simulator.scenario.wishes import Fidelity
-from simulator.simulation import simulate
 
 #: plans kept of a search: those that are confirmed, and enough to find runner-ups of other layouts among
 KEPT: Final = 2000
@@ -128,6 +128,7 @@ def recommend(
     top: int | None = None,
     workload: str | None = None,
     watch: Watch | None = None,
+    workshop: Workshop | None = None,
 ) -> Recommendation:
     """Return the best plan of a scenario's training job.
 
@@ -139,6 +140,7 @@ def recommend(
         top: how many runner-ups are named; None for the scenario's number.
         workload: its id, where the scenario has several.
         watch: wraps the pieces of the search, for a progress bar.
+        workshop: plays the best few; None: here, and nothing is kept.
 
     Raises:
         InputError: an unknown objective, or a question that cannot be asked.
@@ -151,12 +153,12 @@ def recommend(
     if not len(found.best):
         raise infeasible(question, found)
     count = scenario.plan.confirm if confirm is None else confirm
-    played = _play(question, found, measure, count)
+    played = _play(question, found, measure, count, workshop or Workshop())
     contenders = _contenders(found.best, question, measure, played)
     ranked = sorted(contenders[: len(played)], key=lambda one: one.simulated or 0.0)
     chosen = ranked[0] if ranked else contenders[0]
-    results = {plan: result for plan, _, result in played}
-    result = results.get(chosen.plan) or simulated(question, chosen.plan, "estimate")
+    results = {plan: one for plan, _, one in played}
+    result = results[chosen.plan].again() if results else simulated(question, chosen.plan, "estimate")
     wanted = scenario.plan.top if top is None else top
     return Recommendation(
         scenario=scenario,
@@ -177,36 +179,31 @@ def recommend(
     )
 
 
-def _play(question: Question, found: Found, measure: Objective, count: int) -> list[tuple[Plan, float, Result]]:
+def _play(
+    question: Question, found: Found, measure: Objective, count: int, workshop: Workshop
+) -> list[tuple[Plan, float, Played]]:
     """Simulate the best few; return each with its objective, the played step in place of the estimated one."""
-    played = []
-    for row in range(min(count, len(found.best))):
-        plan = found.best.table.row(row)
-        result = simulated(question, plan, "engine")
-        played.append((plan, measure.of(_as_played(found.best, row, result), question)[0].item(), result))
-    return played
+    plans = [found.best.table.row(row) for row in range(min(count, len(found.best)))]
+    return [
+        (plan, measure.of(_as_played(found.best, row, one), question)[0].item(), one)
+        for row, (plan, one) in enumerate(zip(plans, play_plans(question, plans, workshop), strict=True))
+    ]
 
 
-def _as_played(best: Priced, row: int, result: Result) -> Priced:
+def _as_played(best: Priced, row: int, played: Played) -> Priced:
     one = best.take(np.array([row]))
-    parts = {name: np.array([result.parts.get(name, 0.0)]) for name in one.estimate.parts}
-    parts["compute"] = parts["compute"] + result.parts.get("recompute", 0.0)
-    return replace(one, estimate=replace(one.estimate, step=np.array([result.step_time]), parts=parts))
-
-
-def simulated(question: Question, plan: Plan, fidelity: Fidelity) -> Result:
-    """Return what the job does with a plan, played or by the closed form."""
-    run = replace(question.scenario.run, fidelity=fidelity)
-    return simulate(replace(question.scenario, run=run), plan=plan, workload=question.workload.id)
+    parts = {name: np.array([played.parts.get(name, 0.0)]) for name in one.estimate.parts}
+    parts["compute"] = parts["compute"] + played.parts.get("recompute", 0.0)
+    return replace(one, estimate=replace(one.estimate, step=np.array([played.step_s]), parts=parts))
 
 
 def _contenders(
-    priced: Priced, question: Question, measure: Objective, played: Sequence[tuple[Plan, float, Result]]
+    priced: Priced, question: Question, measure: Objective, played: Sequence[tuple[Plan, float, Played]]
 ) -> list[Contender]:
     values, rows = measure.of(priced, question), range(len(priced))
     plans = [priced.table.row(row) for row in rows]
     simulated = {plan: value for plan, value, _ in played}
-    steps = {plan: result.step_time for plan, _, result in played}
+    steps = {plan: one.step_s for plan, _, one in played}
     return [
         Contender(
             plan=plans[row],

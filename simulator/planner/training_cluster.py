@@ -21,6 +21,7 @@ from simulator.planner.pareto import front
 from simulator.planner.question import question_of
 from simulator.planner.recommendation import Recommendation, recommend
 from simulator.planner.search import search
+from simulator.planner.workshop import Workshop
 from simulator.scenario import Scenario
 from simulator.scenario.train import TrainWorkload
 from simulator.scenario.wishes import Slo
@@ -153,13 +154,14 @@ def recommend_cluster(
     confirm: int | None = None,
     top: int | None = None,
     workload: str | None = None,
+    workshop: Workshop | None = None,
 ) -> ClusterPlan:
     """Return the cheapest (or fastest) cluster that trains within ``slo.finish`` and ``slo.cost``, and its layout.
 
     Args:
         objective: ``cost``, ``time``, ``energy`` or ``carbon``; None for the scenario's, else cost under a deadline and
             time without.
-        confirm, top, workload: as of :func:`simulator.planner.recommendation.recommend`.
+        confirm, top, workload, workshop: as of :func:`simulator.planner.recommendation.recommend`.
 
     Raises:
         InputError: an objective that clusters are not chosen by, no ``tokens``, or a machine without a price.
@@ -176,7 +178,7 @@ def recommend_cluster(
     offers, refused = _offers(scenario, entry, entry.steps)
     _known(offers, name)
     ranked = sorted(offers, key=lambda one: (one.measure(name), one.seconds, one.usd))
-    best = _best_played(scenario, ranked, name, confirm=confirm, top=top, workload=entry.id)
+    best = _best_played(scenario, ranked, name, confirm=confirm, top=top, workload=entry.id, workshop=workshop)
     if best is None:
         raise _infeasible(limits, offers, refused)
     return ClusterPlan(objective=name, chosen=best[0], plan=best[1], front=front_of(offers), unbeaten=unbeaten(offers),
@@ -184,7 +186,14 @@ def recommend_cluster(
 
 
 def _best_played(
-    scenario: Scenario, ranked: list[Offer], name: str, *, confirm: int | None, top: int | None, workload: str
+    scenario: Scenario,
+    ranked: list[Offer],
+    name: str,
+    *,
+    confirm: int | None,
+    top: int | None,
+    workload: str,
+    workshop: Workshop | None,
 ) -> tuple[Offer, Recommendation] | None:
     """Return the best cluster by its played layouts, and its plan; None if none keeps the limits.
 
@@ -198,7 +207,7 @@ def _best_played(
         if not offer.lasting(offer.seconds * (1.0 - _GAIN)).keeps(limits):
             continue
         plan = recommend(on_machines(scenario, offer.machine, offer.nodes), objective="time", confirm=confirm, top=top,
-                         workload=workload)  # fmt: skip
+                         workload=workload, workshop=workshop)  # fmt: skip
         played = offer.lasting(plan.result.metrics["time_to_train_s"])
         if played.keeps(limits) and (best is None or played.measure(name) < best[0].measure(name)):
             best = played, plan

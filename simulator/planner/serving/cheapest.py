@@ -12,27 +12,47 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache, partial
+from itertools import islice
+from typing import Final
 
 import numpy as np
 
 from simulator.engine.serving.service import serve
 from simulator.planner.serving.deployments import Deployment
 from simulator.planner.serving.pricing import PricedDeployment, ServiceQuestion
+from simulator.planner.workshop import Answer, Run
 from simulator.results.serving import ServingResult
 from simulator.simulation.serving import prepare, result_of
+
+#: candidates of which the next runs are looked for, where several are done at once
+_AHEAD: Final = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """A deployment played: ``attainments`` by draw up to the first that failed, ``result`` of the first draw."""
+    """A deployment played: ``attainments`` by draw up to the first that failed.
+
+    Attributes:
+        metrics: figures of the first draw, where the limits are kept.
+        watts: of all replicas at full load; None where it is not known.
+        again: returns the whole result of the first draw; it is played again if that was done elsewhere.
+    """
 
     priced: PricedDeployment
     nodes: int
     attainments: tuple[float, ...]
     keeps: bool
-    result: ServingResult
+    metrics: Mapping[str, float]
+    watts: float | None
+    again: Callable[[], ServingResult]
+
+    @property
+    def result(self) -> ServingResult:
+        """What the first draw came to."""
+        return self.again()
 
     @property
     def deployment(self) -> Deployment:
@@ -79,28 +99,86 @@ class Trials:
         """Return how a deployment does on so many nodes."""
         key = (priced.deployment, nodes)
         if key not in self.done:
-            self.done[key] = self._play(priced, nodes)
+            trial = self._play(priced, nodes) if self.question.workshop.plain else self._kept(priced, nodes)
+            self.done[key] = trial
         return self.done[key]
+
+    def ahead(self, coming: Iterable[tuple[PricedDeployment, int]]) -> None:
+        """Let workers do what may be played next; the first is."""
+        if self.question.workshop.width > 1:
+            unknown = ((priced, nodes) for priced, nodes in coming if (priced.deployment, nodes) not in self.done)
+            self.question.workshop.ahead(self._run(priced, nodes) for priced, nodes in unknown)
+
+    def _count(self) -> None:
+        self.runs += 1
+        if self.progress is not None:
+            self.progress(self.runs, self.most_runs)
+
+    def _run(self, priced: PricedDeployment, nodes: int) -> Run:
+        question, deployment = self.question, priced.deployment
+        return Run(kind="service", known_by={**question.known_by, **deployment.known_by, "nodes": nodes},
+                   do=trial_facts, arguments=(question.alone, priced, nodes))  # fmt: skip
+
+    def _kept(self, priced: PricedDeployment, nodes: int) -> Trial:
+        """Return a trial that is done elsewhere, or was."""
+        facts = self.question.workshop.one(self._run(priced, nodes))
+        for _ in facts["attainments"]:
+            self._count()
+        return Trial(
+            priced=priced, nodes=nodes, attainments=tuple(facts["attainments"]), keeps=facts["keeps"],
+            metrics=facts["metrics"], watts=facts["watts"],
+            again=cache(partial(first_draw, self.question.alone, priced.deployment, nodes)),
+        )  # fmt: skip
 
     def _play(self, priced: PricedDeployment, nodes: int) -> Trial:
         question = self.question
-        scenario = priced.deployment.scenario(question.scenario, nodes)
         workload = priced.deployment.workload(question.workload, nodes)
         shares: list[float] = []
         first: ServingResult | None = None
-        for seed, requests in zip(question.seeds, question.draws, strict=True):
-            ready = prepare(scenario, workload, requests=requests)
-            served = serve(requests, ready.service, seed=seed)
-            self.runs += 1
-            if self.progress is not None:
-                self.progress(self.runs, self.most_runs)
-            shares.append(float(served.meets(workload.limits).mean()))
-            first = first or result_of(scenario, workload, ready, served)
+        for draw in range(len(question.draws)):
+            result, share = _draw(question, priced.deployment, nodes, draw)
+            self._count()
+            shares.append(share)
+            first = first or result
             if shares[-1] < workload.attainment:
                 break
         assert first is not None, "a question has at least one draw"
         keeps = shares[-1] >= workload.attainment and fresh_draw(shares) >= workload.attainment
-        return Trial(priced=priced, nodes=nodes, attainments=tuple(shares), keeps=keeps, result=first)
+        watts = first.watts_per_replica
+        return Trial(
+            priced=priced, nodes=nodes, attainments=tuple(shares), keeps=keeps,
+            metrics=first.metrics() if keeps else {},
+            watts=None if watts is None else watts * first.replicas, again=partial(_same, first),
+        )  # fmt: skip
+
+
+def _same(result: ServingResult) -> ServingResult:
+    return result
+
+
+def _draw(question: ServiceQuestion, one: Deployment, nodes: int, draw: int) -> tuple[ServingResult, float]:
+    """Return what a draw of the traffic comes to on a deployment, and the share of requests that keep the limits."""
+    scenario, workload = one.scenario(question.scenario, nodes), one.workload(question.workload, nodes)
+    requests = question.draws[draw]
+    ready = prepare(scenario, workload, requests=requests)
+    served = serve(requests, ready.service, seed=question.seeds[draw])
+    return result_of(scenario, workload, ready, served), float(served.meets(workload.limits).mean())
+
+
+def first_draw(question: ServiceQuestion, one: Deployment, nodes: int) -> ServingResult:
+    """Return the whole result of the first draw."""
+    return _draw(question, one, nodes, 0)[0]
+
+
+def trial_facts(question: ServiceQuestion, priced: PricedDeployment, nodes: int) -> Answer:
+    """Return what playing a deployment comes to, as plain data."""
+    one = Trials(question=question, most_runs=len(question.draws)).play(priced, nodes)
+    return {
+        "attainments": list(one.attainments),
+        "keeps": one.keeps,
+        "watts": one.watts,
+        "metrics": one.result.metrics(),
+    }
 
 
 def first_that_keeps(candidates: Sequence[PricedDeployment], trials: Trials) -> Trial | None:
@@ -108,6 +186,7 @@ def first_that_keeps(candidates: Sequence[PricedDeployment], trials: Trials) -> 
     queue = [_place(priced, number, priced.likely) for number, priced in enumerate(candidates)]
     heapq.heapify(queue)
     while queue and not trials.spent:
+        trials.ahead((candidates[number], nodes) for _, _, number, nodes in heapq.nsmallest(_AHEAD, queue))
         _, _, number, nodes = heapq.heappop(queue)
         trial = trials.play(candidates[number], nodes)
         if trial.keeps:
@@ -145,11 +224,12 @@ def cheapest(
     candidates: Sequence[PricedDeployment], trials: Trials, start: Trial
 ) -> tuple[Trial, list[PricedDeployment]]:
     """Return the cheapest that keeps the limits, and those that might be cheaper but that no run was left for."""
-    best = start
-    for priced in sorted(candidates, key=lambda one: one.cost(one.likely)):
+    best, ranked = start, sorted(candidates, key=lambda one: one.cost(one.likely))
+    for place, priced in enumerate(ranked):
         for nodes in _cheaper(priced, best):
             if trials.spent:
                 break
+            trials.ahead([(priced, nodes), *_first_of_each(ranked[place + 1 :], best)])
             trial = trials.play(priced, nodes)
             if trial.keeps:
                 best = trial
@@ -158,6 +238,12 @@ def cheapest(
     left = [priced for priced in candidates if any((priced.deployment, nodes) not in trials.done
             for nodes in list(_cheaper(priced, best))[:1])] if trials.spent else []  # fmt: skip
     return best, left
+
+
+def _first_of_each(ranked: Sequence[PricedDeployment], best: Trial) -> Iterator[tuple[PricedDeployment, int]]:
+    """Yield what would be played first of each, if the best stays the best."""
+    for priced in ranked[:_AHEAD]:
+        yield from ((priced, nodes) for nodes in islice(_cheaper(priced, best), 1))
 
 
 def _cheaper(priced: PricedDeployment, best: Trial) -> Iterator[int]:

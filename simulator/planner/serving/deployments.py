@@ -48,6 +48,21 @@ class Deployment:
         """What makes two deployments differ by more than their batch limits."""
         return self.machine.node.name, self.layout, self.precision, self.prefill
 
+    @property
+    def known_by(self) -> dict[str, Any]:
+        """Everything that tells it from another deployment of a service, as plain data."""
+        return {
+            "node": self.machine.node.name,
+            "tp": self.layout.tp,
+            "pp": self.layout.pp,
+            "ep": self.layout.ep,
+            "dp_attention": self.layout.dp_attention,
+            "precision": self.precision,
+            "max_num_seqs": self.max_num_seqs,
+            "max_num_batched_tokens": self.max_num_batched_tokens,
+            "prefill": self.prefill,
+        }
+
     def workload(self, asked: ServeWorkload, nodes: int = 1) -> ServeWorkload:
         """Return the service as it would be deployed on so many nodes."""
         engine = asked.engine.model_copy(

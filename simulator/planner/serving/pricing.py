@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Final
 
 from simulator.foundation.errors import Infeasible, InputError
@@ -13,6 +13,7 @@ from simulator.planner.machines import Machine, machines_of
 from simulator.planner.serving.deployments import Deployment, deployments_of
 from simulator.planner.serving.least_work import Demand, demand_of, impossible, least_replicas
 from simulator.planner.serving.steady import Steady, nodes_for, steady_of
+from simulator.planner.workshop import Answer, Run, Workshop
 from simulator.scenario import Scenario
 from simulator.scenario.serve import ServeWorkload
 from simulator.simulation.serving import prepare
@@ -38,6 +39,7 @@ class ServiceQuestion:
     Attributes:
         draws: its traffic, once for each seed; every deployment meets the same.
         choices: what is narrowed, by name.
+        workshop: where its runs are done.
     """
 
     scenario: Scenario
@@ -46,6 +48,19 @@ class ServiceQuestion:
     machines: tuple[Machine, ...]
     draws: tuple[Requests, ...]
     choices: Mapping[str, Any]
+    workshop: Workshop = field(default_factory=Workshop)
+
+    @property
+    def known_by(self) -> dict[str, Any]:
+        """What of the question a search changes: the limits; as plain data."""
+        limits = self.workload.limits
+        return {"workload": self.workload.id, "ttft_s": limits.ttft_s, "tpot_s": limits.tpot_s,
+                "latency_s": limits.latency_s, "attainment": self.workload.attainment}  # fmt: skip
+
+    @property
+    def alone(self) -> ServiceQuestion:
+        """The same for a worker, who has no workshop."""
+        return replace(self, workshop=Workshop())
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -71,8 +86,10 @@ class PricedDeployment:
         return nodes * self.deployment.machine.price
 
 
-def service_question(scenario: Scenario, workload: ServeWorkload, objective: str) -> ServiceQuestion:
-    """Return the question of a service.
+def service_question(
+    scenario: Scenario, workload: ServeWorkload, objective: str, *, workshop: Workshop | None = None
+) -> ServiceQuestion:
+    """Return the question of a service, whose runs are done here unless a workshop is given.
 
     Raises:
         InputError: the service scales by itself, divides roles, or has no limits, so that there is nothing to keep.
@@ -85,7 +102,7 @@ def service_question(scenario: Scenario, workload: ServeWorkload, objective: str
     draws = draws_of(scenario, workload)
     return ServiceQuestion(
         scenario=scenario, workload=workload, objective=objective, machines=machines_of(scenario, objective),
-        draws=draws, choices=scenario.plan.choices,
+        draws=draws, choices=scenario.plan.choices, workshop=workshop or Workshop(),
     )  # fmt: skip
 
 
@@ -107,16 +124,44 @@ def draws_of(scenario: Scenario, workload: ServeWorkload) -> tuple[Requests, ...
 def price_deployments(question: ServiceQuestion) -> tuple[list[PricedDeployment], dict[str, int]]:
     """Return the deployments that may do, and how many are out by reason."""
     rejected = dict.fromkeys(REASONS, 0)
-    demand = demand_of(question.draws[0], question.workload)
     found: list[PricedDeployment] = []
-    for machine in question.machines:
-        for deployment in deployments_of(question.workload, machine, question.choices):
-            priced = price_deployment(question, deployment, demand)
-            if isinstance(priced, str):
-                rejected[priced] += 1
-            else:
-                found.append(priced)
+    for priced in _each_priced(question):
+        if isinstance(priced, str):
+            rejected[priced] += 1
+        else:
+            found.append(priced)
     return found, rejected
+
+
+def _each_priced(question: ServiceQuestion) -> Iterator[PricedDeployment | str]:
+    deployments = [one for machine in question.machines
+                   for one in deployments_of(question.workload, machine, question.choices)]  # fmt: skip
+    demand = demand_of(question.draws[0], question.workload)
+    if question.workshop.plain:
+        yield from (price_deployment(question, one, demand) for one in deployments)
+        return
+    alone = question.alone
+    runs = [
+        Run(kind="price", known_by={**question.known_by, **one.known_by, "counts": list(one.machine.counts)},
+            do=_price_facts, arguments=(alone, one, demand))
+        for one in deployments
+    ]  # fmt: skip
+    for one, facts in zip(deployments, question.workshop.all(runs), strict=True):
+        yield facts["out"] if "out" in facts else _as_priced(one, facts)
+
+
+def _price_facts(question: ServiceQuestion, deployment: Deployment, demand: Demand) -> Answer:
+    """Return what pricing a deployment comes to, as plain data."""
+    priced = price_deployment(question, deployment, demand)
+    if isinstance(priced, str):
+        return {"out": priced}
+    return {"fewest": priced.fewest, "likely": priced.likely, "headroom": priced.headroom, **asdict(priced.steady)}
+
+
+def _as_priced(deployment: Deployment, facts: Answer) -> PricedDeployment:
+    steady = Steady(**{one.name: facts[one.name] for one in fields(Steady)})
+    return PricedDeployment(deployment=deployment, fewest=facts["fewest"], likely=facts["likely"],
+                            headroom=facts["headroom"], steady=steady)  # fmt: skip
 
 
 def price_deployment(question: ServiceQuestion, deployment: Deployment, demand: Demand) -> PricedDeployment | str:

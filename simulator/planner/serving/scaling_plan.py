@@ -6,8 +6,9 @@ keeps at least cost as much already as the best pair in all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from typing import Any, Final
 
 import numpy as np
@@ -19,6 +20,7 @@ from simulator.planner.emissions import node_grams_per_s
 from simulator.planner.pareto import front
 from simulator.planner.serving.cheapest import fresh_draw
 from simulator.planner.serving.pricing import draws_of
+from simulator.planner.workshop import Answer, Run, Workshop
 from simulator.results.serving import ServingResult
 from simulator.scenario import Scenario
 from simulator.scenario.serve import ServeWorkload
@@ -41,7 +43,8 @@ class Bounds:
         keeps: whether the limits are kept on each draw, and by the lower end for a fresh one.
         value: mean over the draws, in the objective's unit.
         replica_hours: mean over the draws.
-        result: of the first draw.
+        ttft_p95_ms: of the first draw.
+        again: returns the whole result of the first draw; it is played again if that was done elsewhere.
     """
 
     minimum: int
@@ -50,7 +53,13 @@ class Bounds:
     keeps: bool
     value: float
     replica_hours: float
-    result: ServingResult
+    ttft_p95_ms: float
+    again: Callable[[], ServingResult]
+
+    @property
+    def result(self) -> ServingResult:
+        """What the first draw came to."""
+        return self.again()
 
     @property
     def fixed(self) -> bool:
@@ -131,7 +140,9 @@ class ScalingPlan:
         }  # fmt: skip
 
 
-def recommend_scaling(scenario: Scenario, workload: ServeWorkload, *, objective: str | None = None) -> ScalingPlan:
+def recommend_scaling(
+    scenario: Scenario, workload: ServeWorkload, *, objective: str | None = None, workshop: Workshop | None = None
+) -> ScalingPlan:
     """Return the bounds of a service's autoscaler that cost least over its traffic and keep its limits.
 
     Raises:
@@ -143,13 +154,14 @@ def recommend_scaling(scenario: Scenario, workload: ServeWorkload, *, objective:
     if name not in UNITS:
         raise InputError(f"plan.objective: bounds are chosen by {', '.join(UNITS)}, found {name!r}.")
     player = _Player.of(scenario, workload, name)
+    player.workshop = workshop or Workshop()
     played, excluded, untried = _search(player, _pairs(player, workload))
     kept = [one for one in played if one.keeps]
     if not kept:
         raise _infeasible(workload, played)
     chosen = min(kept, key=lambda one: (one.value, one.minimum, one.maximum))
     fixed = [one for one in kept if one.fixed]
-    rows = front([(one.value, one.result.metrics()["ttft_p95_ms"]) for one in kept])
+    rows = front([(one.value, one.ttft_p95_ms) for one in kept])
     return ScalingPlan(
         scenario=scenario, workload=workload, objective=name, chosen=chosen,
         fixed=min(fixed, key=lambda one: one.value) if fixed else None, played=tuple(played),
@@ -169,13 +181,15 @@ def _pairs(player: _Player, workload: ServeWorkload) -> Iterator[tuple[int, int]
 def _search(player: _Player, pairs: Iterator[tuple[int, int]]) -> tuple[list[Bounds], int, int]:
     """Return what was played, how many were too dear by their bound, and how many no run was left for."""
     best, played, excluded, untried = float("inf"), [], 0, 0
-    for least, most in pairs:
+    every = list(pairs)
+    for place, (least, most) in enumerate(every):
         if player.at_least(least) >= best:
             excluded += 1
         elif player.runs >= player.scenario.plan.simulations:
             untried += 1
         else:
-            one = player.play(least, most)
+            player.ahead(pair for pair in every[place:] if player.at_least(pair[0]) < best)
+            one = player.bounds(least, most)
             played.append(one)
             if one.keeps:
                 best = min(best, one.value)
@@ -192,6 +206,7 @@ class _Player:
     room: int
     per_replica_s: float
     runs: int = 0
+    workshop: Workshop = field(default_factory=Workshop)
 
     @staticmethod
     def of(scenario: Scenario, workload: ServeWorkload, objective: str) -> _Player:
@@ -217,6 +232,29 @@ class _Player:
         time_s = max(0.0, float(np.mean(ends)) - 2.0 * self.workload.scale.look_every)
         return float(least * time_s * self.per_replica_s)
 
+    def bounds(self, least: int, most: int) -> Bounds:
+        """Return how a pair of bounds does, done here or in the workshop."""
+        if self.workshop.plain:
+            return self.play(least, most)
+        facts = self.workshop.one(self._run(least, most))
+        self.runs += len(facts["attainments"])
+        again = cache(partial(_result_again, self._alone(), least, most))
+        return Bounds(minimum=least, maximum=most, attainments=tuple(facts["attainments"]), keeps=facts["keeps"],
+                      value=facts["value"], replica_hours=facts["replica_hours"], ttft_p95_ms=facts["ttft_p95_ms"],
+                      again=again)  # fmt: skip
+
+    def ahead(self, pairs: Iterable[tuple[int, int]]) -> None:
+        """Let workers play what may be asked for next; the first is."""
+        if self.workshop.width > 1:
+            self.workshop.ahead(self._run(least, most) for least, most in pairs)
+
+    def _alone(self) -> _Player:
+        return _Player(self.scenario, self.workload, self.draws, self.room, self.per_replica_s)
+
+    def _run(self, least: int, most: int) -> Run:
+        known = {"workload": self.workload.id, "minimum": least, "maximum": most, "usd_w_or_g": self.per_replica_s}
+        return Run(kind="bounds", known_by=known, do=_bounds_facts, arguments=(self._alone(), least, most))
+
     def play(self, least: int, most: int) -> Bounds:
         """Return how a pair of bounds does."""
         scale = self.workload.scale
@@ -240,7 +278,22 @@ class _Player:
         keeps = shares[-1] >= workload.attainment and fresh_draw(shares) >= workload.attainment
         seconds = float(np.mean(up))
         return Bounds(minimum=least, maximum=most, attainments=tuple(shares), keeps=keeps,
-                      value=seconds * self.per_replica_s, replica_hours=seconds / HOUR, result=first)  # fmt: skip
+                      value=seconds * self.per_replica_s, replica_hours=seconds / HOUR,
+                      ttft_p95_ms=first.metrics()["ttft_p95_ms"], again=partial(_same, first))  # fmt: skip
+
+
+def _same(result: ServingResult) -> ServingResult:
+    return result
+
+
+def _result_again(player: _Player, least: int, most: int) -> ServingResult:
+    return player.play(least, most).result
+
+
+def _bounds_facts(player: _Player, least: int, most: int) -> Answer:
+    """Return what playing a pair comes to, as plain data."""
+    one = player.play(least, most)
+    return {**one.facts(), "ttft_p95_ms": one.ttft_p95_ms}
 
 
 def _infeasible(workload: ServeWorkload, played: Sequence[Bounds]) -> Infeasible:

@@ -15,13 +15,13 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from simulator.engine.serving.service import serve
 from simulator.foundation.errors import Infeasible, InputError
 from simulator.foundation.randomness import Streams
 from simulator.planner.machines import Machine
 from simulator.planner.serving.deployments import Deployment
 from simulator.planner.serving.mix import Mix, cheapest_mix
 from simulator.planner.serving.pricing import PricedDeployment, ServiceQuestion, price_deployments
+from simulator.planner.serving.shares import Share, kept_of
 from simulator.planner.serving.steady import steady_of
 from simulator.scenario import Scenario
 from simulator.simulation.serving import prepare
@@ -161,20 +161,18 @@ def _play(
     question: ServiceQuestion, deployments: Sequence[Deployment], mix: Mix
 ) -> tuple[tuple[float, ...], npt.NDArray[np.bool_]]:
     """Return the share of requests that keep the limits on each draw, and which kinds missed it on any."""
-    missed, shares = np.zeros(len(deployments), dtype=bool), []
-    for seed, requests in zip(question.seeds, question.draws, strict=True):
-        kind, good = _shared_out(requests, mix, seed), 0
+    parts: list[tuple[int, Share]] = []
+    for draw, (seed, requests) in enumerate(zip(question.seeds, question.draws, strict=True)):
+        kind = _shared_out(requests, mix, seed)
         for number, deployment in enumerate(deployments):
-            rows = np.flatnonzero(kind == number)
-            if not len(rows):
-                continue
-            workload, mine = deployment.workload(question.workload), requests.rows(rows)
-            ready = prepare(deployment.scenario(question.scenario, mix.nodes[number]), workload, requests=mine)
-            kept = int(serve(mine, ready.service, seed=seed).meets(workload.limits).sum())
-            good += kept
-            missed[number] |= kept < workload.attainment * len(rows)
-        shares.append(good / len(requests))
-    return tuple(shares), missed
+            if len(rows := np.flatnonzero(kind == number)):
+                parts.append((number, Share(question=question, deployment=deployment, nodes=mix.nodes[number],
+                                            count=None, draw=draw, rows=rows)))  # fmt: skip
+    missed, good = np.zeros(len(deployments), dtype=bool), [0] * len(question.draws)
+    for (number, share), kept in zip(parts, kept_of([share for _, share in parts]), strict=True):
+        good[share.draw] += kept
+        missed[number] |= kept < question.workload.attainment * len(share.rows)
+    return tuple(kept / len(requests) for kept, requests in zip(good, question.draws, strict=True)), missed
 
 
 def _shared_out(requests: Requests, mix: Mix, seed: int) -> npt.NDArray[np.int64]:

@@ -21,6 +21,7 @@ from simulator.planner.serving.pricing import (
     price_deployments,
     service_question,
 )
+from simulator.planner.workshop import Workshop
 from simulator.scenario import Scenario
 from simulator.scenario.serve import ServeWorkload
 from simulator.simulation import chosen_workload
@@ -76,9 +77,9 @@ class ServicePlan:
         Power is left out where it is not known.
         """
         kept = [one for one in self.played if one.keeps]
-        watts = [_watts(one) for one in kept]
+        watts = [one.watts for one in kept]
         power = [0.0 if one is None or None in watts else one for one in watts]
-        seen = [[one.result.metrics()[name] for name in _SEEN] for one in kept]
+        seen = [[one.metrics[name] for name in _SEEN] for one in kept]
         rows = [(one.cost, drawn, *users) for one, drawn, users in zip(kept, power, seen, strict=True)]
         return tuple(kept[row] for row in front(rows))
 
@@ -96,8 +97,8 @@ class ServicePlan:
                 for one in self.runner_ups
             ],
             "front": [
-                {**decision(one), "value": one.cost, "power_w": _watts(one),
-                 **{name: one.result.metrics()[name] for name in _SEEN}}
+                {**decision(one), "value": one.cost, "power_w": one.watts,
+                 **{name: one.metrics[name] for name in _SEEN}}
                 for one in self.front
             ],
             "plans": {"considered": self.considered, "runs": self.runs, "untried": self.untried,
@@ -105,12 +106,6 @@ class ServicePlan:
                                    for name, count in self.rejected.items() if count}},
             "binding": self.binding,
         }  # fmt: skip
-
-
-def _watts(trial: Trial) -> float | None:
-    """Return the power of all replicas at full load; None where it is not known."""
-    watts = trial.result.watts_per_replica
-    return None if watts is None else watts * trial.result.replicas
 
 
 def decision(trial: Trial) -> dict[str, Any]:
@@ -131,6 +126,7 @@ def recommend_service(
     top: int | None = None,
     workload: str | None = None,
     progress: Callable[[int, int], None] | None = None,
+    workshop: Workshop | None = None,
 ) -> ServicePlan:
     """Return the cheapest deployment of a scenario's service that keeps its limits.
 
@@ -139,6 +135,7 @@ def recommend_service(
         top: how many runner-ups are named; None for the scenario's number.
         workload: its id, where the scenario has several.
         progress: is told of every run of the engine: how many there were, of how many at most.
+        workshop: does the runs; None: here, and nothing is kept.
 
     Raises:
         InputError: an objective that services have not, or a question that cannot be asked.
@@ -149,7 +146,7 @@ def recommend_service(
     name = objective or scenario.plan.objective or "cost"
     if name not in UNITS:
         raise InputError(f"plan.objective: a service is planned for {' or '.join(UNITS)}, found {name!r}.")
-    question = service_question(scenario, entry, name)
+    question = service_question(scenario, entry, name, workshop=workshop)
     candidates, rejected = price_deployments(question)
     trials = Trials(question=question, most_runs=scenario.plan.simulations, progress=progress)
     start = first_that_keeps(candidates, trials)

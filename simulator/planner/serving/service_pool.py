@@ -13,18 +13,18 @@ from typing import Any, Final
 
 import numpy as np
 
-from simulator.engine.serving.service import serve
 from simulator.foundation.errors import Infeasible, InputError
 from simulator.foundation.randomness import Streams
 from simulator.planner.machines import UNITS, Machine
 from simulator.planner.placing.models import Kind, Option, Pool, place_models
 from simulator.planner.serving.deployments import Deployment, deployments_of
 from simulator.planner.serving.pricing import ServiceQuestion, service_question
+from simulator.planner.serving.shares import Share, kept_of
 from simulator.planner.serving.steady import steady_of
+from simulator.planner.workshop import Workshop
 from simulator.scenario import Scenario
 from simulator.scenario.serve import ServeWorkload
 from simulator.simulation.serving import prepare
-from simulator.workload.requests import Requests
 
 #: what is left of a service's rates after a draw on which it missed its limits
 _LOWERED: Final = 0.9
@@ -129,7 +129,9 @@ class ServicePool:
         return place_models(self.rates, chosen, options, share=self.scenario.plan.share)
 
 
-def recommend_pool(scenario: Scenario, *, objective: str | None = None) -> ServicePool:
+def recommend_pool(
+    scenario: Scenario, *, objective: str | None = None, workshop: Workshop | None = None
+) -> ServicePool:
     """Return which services of a scenario stand on which machines, for least cost (or energy, or carbon).
 
     Raises:
@@ -141,7 +143,8 @@ def recommend_pool(scenario: Scenario, *, objective: str | None = None) -> Servi
         raise InputError(f"plan.objective: services are planned for {', '.join(UNITS)}, found {name!r}.")
     if not all(isinstance(one, ServeWorkload) for one in scenario.workloads):
         raise InputError("several workloads are planned together only if all are services; name one with --workload.")
-    questions = [service_question(scenario, one, name) for one in scenario.workloads]
+    shop = workshop or Workshop()
+    questions = [service_question(scenario, one, name, workshop=shop) for one in scenario.workloads]
     rates = {one.workload.id: _rate(one) for one in questions}
     machines = questions[0].machines
     stood = [found for question in questions for found in _options(replace(question, machines=machines))]
@@ -213,24 +216,19 @@ def _play(question: ServiceQuestion, stood: Sequence[Stood], pool: Pool) -> tupl
     mine = [(one, count) for option, count in pool.replicas if option.model == question.workload.id
             for one in stood if one.option == option]  # fmt: skip
     edges = np.cumsum([count * one.option.rate for one, count in mine])
-    shares = []
-    for seed, requests in zip(question.seeds, question.draws, strict=True):
+    shares: list[Share] = []
+    for draw, (seed, requests) in enumerate(zip(question.seeds, question.draws, strict=True)):
         drawn = Streams(seed).child(question.workload.id)["replicas of a kind"].random(len(requests)) * edges[-1]
         part = np.searchsorted(edges, drawn, side="right")
-        good = 0
         for number, (one, count) in enumerate(mine):
-            rows = np.flatnonzero(part == number)
-            if len(rows):
-                good += _kept(question, one.deployment, count, requests.rows(rows), seed)
-        shares.append(good / len(requests))
-    return tuple(shares)
-
-
-def _kept(question: ServiceQuestion, deployment: Deployment, count: int, requests: Requests, seed: int) -> int:
-    workload = replace(deployment.workload(question.workload), count=count)
-    nodes = -(-count // deployment.replicas_per_node)
-    ready = prepare(deployment.scenario(question.scenario, nodes), workload, requests=requests)
-    return int(serve(requests, ready.service, seed=seed).meets(workload.limits).sum())
+            if len(rows := np.flatnonzero(part == number)):
+                nodes = -(-count // one.deployment.replicas_per_node)
+                shares.append(Share(question=question, deployment=one.deployment, nodes=nodes, count=count, draw=draw,
+                                    rows=rows))  # fmt: skip
+    good = [0] * len(question.draws)
+    for share, kept in zip(shares, kept_of(shares), strict=True):
+        good[share.draw] += kept
+    return tuple(kept / len(requests) for kept, requests in zip(good, question.draws, strict=True))
 
 
 def _infeasible(rates: Mapping[str, float], stood: Sequence[Stood]) -> Infeasible:

@@ -26,7 +26,7 @@ def rows(found: ServicePlan) -> list[tuple[object, ...]]:
 
 
 def _row(found: ServicePlan, rank: int, one: Trial) -> tuple[object, ...]:
-    metrics = one.result.metrics()
+    metrics = one.metrics
     return (rank, *decision(one).values(), one.cost, found.unit, one.cost / found.chosen.cost - 1.0,
             min(one.attainments), fresh_draw(one.attainments), metrics["ttft_p95_ms"], metrics["tpot_p95_ms"],
             metrics.get("usd_per_mtok"))  # fmt: skip
@@ -36,7 +36,7 @@ def shown(found: ServicePlan) -> list[tuple[object, ...]]:
     """Return the chosen deployment and the runner-ups as rows of :data:`SHOWN`."""
     table: list[tuple[object, ...]] = []
     for number, one in enumerate((found.chosen, *found.runner_ups)):
-        metrics = one.result.metrics()
+        metrics = one.metrics
         worse = f"{one.cost / found.chosen.cost - 1.0:.1%}" if number else "chosen"
         table.append((short(one), f"{one.cost:,.2f} {found.unit}", worse, f"{min(one.attainments):.1%}",
                       f"{metrics['ttft_p95_ms']:.0f}", f"{metrics['tpot_p95_ms']:.1f}",
