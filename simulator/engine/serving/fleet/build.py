@@ -80,6 +80,12 @@ def _check(requests: Requests, pools: Sequence[Replicas], rules: Rules) -> None:
     priorities = np.zeros(1, np.int8) if requests.priority is None else requests.priority
     if len(priorities) and (priorities.min() < 0 or priorities.max() >= at.MAX_CLASSES):
         raise InputError(f"priorities must be 0 to {at.MAX_CLASSES - 1}; 0 is served first.")
+    if requests.output.max(initial=1) > 1 and any(pool.engine.gathering is not None for pool in pools):
+        raise InputError("a replica that answers in one pass generates one token of output; found more.")
+    if len({pool.engine.gathering is None for pool in pools}) > 1:
+        raise InputError("replicas that answer in one pass and replicas that generate are services of their own.")
+    if rules.router == "one-queue" and any(pool.engine.gathering is None for pool in pools):
+        raise InputError("one queue for all replicas is for models that answer in one pass; choose another router.")
     if rules.router == "session" and requests.session is None:
         raise InputError("the session router needs requests that name a session; choose another router.")
     within_the_clock(requests)
@@ -98,7 +104,8 @@ def _world(requests: Requests, pools: Sequence[Replicas], rules: Rules, count: i
     world[at.MAX_INFLIGHT] = NO_LIMIT if rules.max_inflight is None else rules.max_inflight
     world[at.MAX_WAITING] = NO_LIMIT if rules.max_waiting is None else rules.max_waiting
     world[at.RETRIES], world[at.BACKOFF] = rules.retries, to_ticks(rules.backoff_s)
-    world[at.HELD] = world[at.HELD_LAST] = at.NOBODY
+    world[at.TIMEOUT] = at.NEVER if rules.timeout_s is None else to_ticks(rules.timeout_s)
+    world[at.HELD] = world[at.HELD_LAST] = world[at.GATHERER] = at.NOBODY
     world[at.CLASSES] = 1 if requests.priority is None else int(requests.priority.max(initial=0)) + 1
     world[at.PRIMARY] = requests.given
     open_ = np.zeros((2, count), np.int32)
@@ -119,7 +126,8 @@ def _replicas(pools: Sequence[Replicas], count: int) -> dict[str, Any]:
     first = 0
     for e, pool in enumerate(pools):
         mine = slice(first, first + pool.count)
-        rows[mine, at.CLASS], rows[mine, at.ROLE] = e, ROLES[pool.role]
+        rows[mine, at.CLASS] = e
+        rows[mine, at.ROLE] = ROLES[pool.role] if pool.engine.gathering is None else at.ONE_PASS
         rows[first : first + (pool.count if pool.open is None else pool.open), at.OPEN] = 1
         rows[mine, at.WEIGHT] = max(1, round(pool.weight * KILO))
         first += pool.count
@@ -128,19 +136,20 @@ def _replicas(pools: Sequence[Replicas], count: int) -> dict[str, Any]:
     rows[:, at.LRU_HEAD : at.LRU_TAIL + at.TIERS] = at.NOBODY
     rows[:, at.QUEUE_HEAD : at.QUEUE_TAIL + at.MAX_CLASSES] = at.NOBODY
     names = np.arange(count)
+    rows[:, at.IDLE_BEFORE] = np.append(names[1:], at.NOBODY)  # the first replica became idle last
     return {
         "engines": engines,
         "dense": dense,
         "replicas": rows,
         "inside": np.zeros(count, np.int32),
-        "batch": np.zeros((count, max(pool.engine.max_num_seqs for pool in pools)), np.int64),
+        "batch": np.zeros((count, max(pool.engine.decoding_seqs for pool in pools)), np.int64),
         "residue": np.zeros((count, max(pool.engine.block_size for pool in pools)), np.int32),
         "agenda": np.stack([np.full(count, at.NEVER), names, names]),
     }
 
 
 def _engines(pools: Sequence[Replicas]) -> tuple[at.Ints, at.Ints]:
-    """Return the rows of the engines and their tables, those for steps without prompt tokens last where they differ."""
+    """Return the rows of the engines and their tables, those that only some classes have last."""
     engines = np.stack([pool.engine.row() for pool in pools])
     engines[:, at.DECODE_ROW] = np.arange(len(pools))
     tables = [(pool.engine.dense_ticks(), int(row[at.DENSE_SLOPE])) for pool, row in zip(pools, engines, strict=True)]
@@ -148,6 +157,10 @@ def _engines(pools: Sequence[Replicas]) -> tuple[at.Ints, at.Ints]:
         if pool.engine.times.decode is not None:
             engines[e, at.DECODE_ROW] = len(tables)
             tables.append((pool.engine.decode_ticks(), int(engines[e, at.DECODE_SLOPE])))
+        tail = pool.engine.tail_ticks()
+        if tail is not None:
+            engines[e, at.TAIL_ROW] = len(tables)
+            tables.append((tail, 0))
     longest = max(len(table) for table, _ in tables)
     dense = [
         np.concatenate([table, table[-1] + np.arange(1, longest - len(table) + 1) * slope]) for table, slope in tables

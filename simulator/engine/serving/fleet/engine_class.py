@@ -13,6 +13,7 @@ from simulator.engine.serving.fleet.layout import (
     CHUNKED,
     DECODE_CONTEXT,
     DECODE_SLOPE,
+    DELAY,
     DENSE_SLOPE,
     ENGINE_COLUMNS,
     GROUP,
@@ -23,12 +24,15 @@ from simulator.engine.serving.fleet.layout import (
     LINK_TICKS,
     MAX_SEQS,
     MIXED,
+    NEVER,
+    NOBODY,
     PAGED,
     PREFILL_FIXED,
     PREFILL_PAIR,
     PREFIX_SLOTS,
     PROMPT_CONTEXT,
     SWAP,
+    TAIL_ROW,
     TIER_SLOTS,
     TIER_TICKS,
     TIERS,
@@ -70,6 +74,20 @@ class LowerTier:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Gathering:
+    """How batches come together in a class that answers in one pass.
+
+    Attributes:
+        delay_s: how long the first of a batch waits for others; None: until the batch is full.
+        tail_s: by requests of a batch (0, 1, 2, ...), from the instant at which the device takes the next batch to the
+            answers; None: there is no such time. A pipeline is free again before its results are out.
+    """
+
+    delay_s: float | None = 0.0
+    tail_s: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EngineClass:
     """One kind of replica: times, cache and scheduler settings under vLLM's names."""
 
@@ -86,6 +104,7 @@ class EngineClass:
     lower_tiers: tuple[LowerTier, ...] = ()  # of the prefix cache, nearest first; two at the most
     link_seconds_per_token: float = 0.0  # to send a cache to another replica
     link_latency: float = 0.0
+    gathering: Gathering | None = None  # of a class that answers in one pass
 
     def __post_init__(self) -> None:
         if min(self.block_size, self.max_num_seqs, self.max_num_batched_tokens) < 1:
@@ -117,6 +136,11 @@ class EngineClass:
         """Tokens the cache of one replica holds."""
         return self.blocks * self.block_size
 
+    @property
+    def decoding_seqs(self) -> int:
+        """Requests that may generate tokens at once on one replica."""
+        return self.max_num_seqs if self.gathering is None else 1
+
     def row(self) -> Ints:
         """Return the kernel's row for this class."""
         times, row = self.times, np.zeros(ENGINE_COLUMNS, np.int64)
@@ -139,6 +163,9 @@ class EngineClass:
         row[DECODE_SLOPE] = _slope(self.decode_ticks())
         prompt = times.per_context if times.per_context_prompt is None else times.per_context_prompt
         row[PROMPT_CONTEXT] = to_ticks(prompt)
+        row[TAIL_ROW] = NOBODY
+        if self.gathering is not None:
+            row[DELAY] = NEVER if self.gathering.delay_s is None else to_ticks(self.gathering.delay_s)
         return row
 
     def dense_ticks(self) -> Ints:
@@ -148,6 +175,11 @@ class EngineClass:
     def decode_ticks(self) -> Ints:
         """Return the table for steps without prompt tokens; ``DECODE_ROW`` of the row says where a fleet keeps it."""
         return self.dense_ticks() if self.times.decode is None else _ticks(self.times.decode)
+
+    def tail_ticks(self) -> Ints | None:
+        """Return the table of what passes between a step and its answers; ``TAIL_ROW`` says where a fleet keeps it."""
+        tail = None if self.gathering is None else self.gathering.tail_s
+        return None if tail is None else np.array([to_ticks(each) for each in tail], np.int64)
 
 
 def _ticks(seconds: tuple[float, ...]) -> Ints:

@@ -20,8 +20,6 @@ from simulator.engine.serving.fleet.layout import (
     FIRST,
     FOLLOWING,
     GENERATED,
-    HELD,
-    HELD_LAST,
     HOME,
     IDLE,
     INFLIGHT,
@@ -57,23 +55,12 @@ from simulator.engine.serving.fleet.layout import (
     WORK,
     Fleet,
 )
-from simulator.engine.serving.fleet.life import generated_by, leave_running, refuse, send_away, settle
+from simulator.engine.serving.fleet.life import generated_by, hold, leave_running, refuse, send_away, settle
 from simulator.engine.serving.fleet.memory import give_memory, make_room
-from simulator.engine.serving.fleet.planning import decode_ticks, host_ticks, join_running
+from simulator.engine.serving.fleet.planning import decode_ticks, host_ticks, is_full, join_running
 from simulator.engine.serving.fleet.queues import front, wait_last
 from simulator.engine.serving.fleet.routing import choose
 from simulator.engine.serving.stepping import span, steps_until
-
-
-@jit_apart
-def hold(f: Fleet, k: int) -> None:
-    """Keep a request at the gateway while no replica is open."""
-    f.facts[k, FOLLOWING] = NOBODY
-    if f.world[HELD] == NOBODY:
-        f.world[HELD] = k
-    else:
-        f.facts[f.world[HELD_LAST], FOLLOWING] = k
-    f.world[HELD_LAST] = k
 
 
 @jit
@@ -108,7 +95,7 @@ def arrive(f: Fleet, k: int, time: int) -> None:
     if blocks_of(f.facts[k, PROMPT] + f.facts[k, OUTPUT], engine[BLOCK_SIZE]) > engine[BLOCKS]:
         settle(f, k, time, TOO_LONG)
         return
-    if not inside and row[WAITING] >= world[MAX_WAITING]:
+    if not inside and row[WAITING] >= world[MAX_WAITING] and is_full(f, r, time):
         refuse(f, k, time, REJECTED)
         return
     if not inside:

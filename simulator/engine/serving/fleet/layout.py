@@ -5,6 +5,7 @@ State is arrays and nothing else, so that a run can be compiled, paused at any i
 * ``replicas[r, column]``: one row of integers per replica, so that one replica's state shares a few cache lines;
 * ``engines[e, column]``: what is the same for all replicas of one engine class (device, model, settings);
 * ``world[column]``: what there is once; ``open_[pool, i]``: the replicas the router may choose;
+* where all replicas take from one queue, it is the one of the first replica, open or not;
 * ``times[k, column]`` and ``facts[k, column]``: one row of instants and one of integers per request; rows are short
   (``LEAN``) where the run needs no preemption, priorities, deadlines, retries, follow-ups, caches or sessions;
 * ``batch[r, place]``: the running requests of each replica, a binary heap by the iteration in which they end.
@@ -25,6 +26,8 @@ Shorts = npt.NDArray[np.int32]
 NEVER: Final = 2**62
 REQUESTS: Final = 2**31  # more than any run holds
 NOBODY: Final = -1
+QUEUED: Final = -2  # in place of a replica: in the one queue of all
+AWAKE: Final = -2
 
 # columns of ``replicas``
 CLASS: Final = 0  # row of ``engines``
@@ -63,7 +66,8 @@ LRU_TAIL: Final = 47
 CACHED: Final = 50  # how many those are
 FOUND: Final = 53  # prompt tokens found in device memory, and in lower tiers
 TIERS: Final = 3
-REPLICA_COLUMNS: Final = 56
+IDLE_BEFORE: Final = 56  # the one that was idle before it, where all take from one queue; AWAKE: it is not idle
+REPLICA_COLUMNS: Final = 57
 
 # columns of ``engines``
 MAX_SEQS: Final = 0
@@ -90,13 +94,16 @@ DECODE_ROW: Final = 20  # row of ``dense`` for steps without prompt tokens
 DECODE_SLOPE: Final = 21  # ticks per token beyond that row
 TIER_SLOTS: Final = 22  # prefix blocks that the first lower tier holds, and the second
 TIER_TICKS: Final = 24  # ticks to bring one back from there
-ENGINE_COLUMNS: Final = 26
+DELAY: Final = 26  # ticks that the first of a batch waits for others, where a pass gives the answer; NEVER: until full
+TAIL_ROW: Final = 27  # row of ``dense`` with the ticks from the end of such a pass to its answers; NOBODY: none
+ENGINE_COLUMNS: Final = 28
 
 # columns of ``world``
 NEXT: Final = 0  # next arrival
 NOW: Final = 1
 ROUTER: Final = 2
 RANDOM: Final = 3
+TIMEOUT: Final = 4  # longest wait for the first admission
 TURN: Final = 19  # round robin's next turn in the first pool; TURN + 1 in the decode pool
 OPEN_COUNT: Final = 5  # open replicas of the first pool; OPEN_COUNT + 1 of the decode pool
 LATER: Final = 7  # entries of the heap of later arrivals
@@ -111,7 +118,9 @@ CLASSES: Final = 15  # priority classes
 EVENTS: Final = 16
 SETTLED: Final = 17  # requests finished, rejected, timed out or too long
 PRIMARY: Final = 18  # requests whose arrival is given; the others arrive when a predecessor ends
-WORLD_COLUMNS: Final = 21
+GATHERER: Final = 21  # replica that waits for a batch from the one queue to fill
+IDLE_LAST: Final = 22  # the replica that became idle last, where all take from one queue
+WORLD_COLUMNS: Final = 23
 
 # columns of ``times``, one row per request
 ARRIVAL: Final = 0
@@ -127,7 +136,7 @@ TIME_COLUMNS: Final = 6
 PROMPT: Final = 0
 OUTPUT: Final = 1
 FOLLOWING: Final = 2  # next in whatever list the request is in
-HOME: Final = 3  # replica, NOBODY before routing
+HOME: Final = 3  # replica, NOBODY before routing, QUEUED in the one queue of all
 OUTCOME: Final = 4
 LEAN: Final = 5  # columns of a run without preemption, priorities, deadlines, retries, follow-ups, caches or sessions
 GENERATED: Final = 5  # output tokens when last evicted or sent
@@ -160,9 +169,11 @@ PREFILL: Final = 1  # one iteration that holds prompt tokens
 DECODE: Final = 2  # a run of iterations without
 WAKING: Final = 3  # idle, with an arrival at this very tick
 DOWN: Final = 4
+GATHERING: Final = 5  # idle until its batch is full or the first of it has waited long enough
 BOTH: Final = 0
 PREFILL_ONLY: Final = 1
 DECODE_ONLY: Final = 2
+ONE_PASS: Final = 3  # a step gives the whole answer; nothing is generated
 
 # outcomes of a request
 PENDING: Final = 0

@@ -13,7 +13,10 @@ from simulator.engine.serving.fleet.layout import (
     BLOCKS,
     CONTEXT,
     FINISH,
+    FOLLOWING,
     GENERATED,
+    HELD,
+    HELD_LAST,
     HOME,
     INFLIGHT,
     ITERATION,
@@ -22,6 +25,7 @@ from simulator.engine.serving.fleet.layout import (
     LINK_LATENCY,
     LINK_TICKS,
     NOBODY,
+    NOW,
     OUTCOME,
     OUTPUT,
     PAGED,
@@ -29,6 +33,7 @@ from simulator.engine.serving.fleet.layout import (
     PREEMPTED,
     PREEMPTIONS,
     PROMPT,
+    QUEUED,
     READY,
     RETRIES,
     RUNNING,
@@ -61,17 +66,40 @@ def leave_replica(f: Fleet, k: int) -> None:
     f.replicas[r, WORK] -= f.facts[k, PROMPT] + f.facts[k, OUTPUT]
 
 
+@jit_apart
+def take_on(f: Fleet, r: int, k: int) -> None:
+    """Put a request of the one queue on the books of the replica that takes it."""
+    f.facts[k, HOME] = r
+    f.inside[r] += 1
+    f.replicas[r, WORK] += f.facts[k, PROMPT] + f.facts[k, OUTPUT]
+
+
 @jit
 def settle(f: Fleet, k: int, time: int, outcome: int) -> None:
-    """End a request for good; the one that depends on it arrives after its think time."""
+    """End a request for good; the one that depends on it arrives after its think time.
+
+    Whose deadline has passed is told so at the next boundary of a replica that looks at it, which may be later.
+    """
     f.times[k, FINISH] = time
     f.facts[k, OUTCOME] = outcome
     f.world[SETTLED] += 1
     if f.facts[k, HOME] != NOBODY:
-        leave_replica(f, k)
+        if f.facts[k, HOME] != QUEUED:
+            leave_replica(f, k)
         f.world[INFLIGHT] -= 1
     if f.facts.shape[1] > LEAN and f.facts[k, SUCCESSOR] != NOBODY:
-        arrive_later(f, f.facts[k, SUCCESSOR], time + f.times[k, THINK])
+        arrive_later(f, f.facts[k, SUCCESSOR], max(time + f.times[k, THINK], f.world[NOW]))
+
+
+@jit_apart
+def hold(f: Fleet, k: int) -> None:
+    """Keep a request at the gateway while no replica is open."""
+    f.facts[k, FOLLOWING] = NOBODY
+    if f.world[HELD] == NOBODY:
+        f.world[HELD] = k
+    else:
+        f.facts[f.world[HELD_LAST], FOLLOWING] = k
+    f.world[HELD_LAST] = k
 
 
 @jit_apart

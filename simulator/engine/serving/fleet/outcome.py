@@ -74,7 +74,7 @@ class FleetOutcome:
     @property
     def replica(self) -> npt.NDArray[np.int32]:
         """Replica that served the request last; -1 if none did."""
-        return self.fleet.facts[:, at.HOME]
+        return np.maximum(self.fleet.facts[:, at.HOME], at.NOBODY)
 
     @cached_property
     def finished(self) -> npt.NDArray[np.bool_]:

@@ -7,7 +7,7 @@ first served within a class, bounded by sequences, tokens and cache blocks; noth
 
 from __future__ import annotations
 
-from simulator.engine.serving.compiled import jit
+from simulator.engine.serving.compiled import jit, jit_apart
 from simulator.engine.serving.fleet.blocks import growth, steps_within
 from simulator.engine.serving.fleet.heaps import join_batch, last_iteration, schedule
 from simulator.engine.serving.fleet.layout import (
@@ -36,6 +36,7 @@ from simulator.engine.serving.fleet.layout import (
     LEAN,
     LOADING,
     MAX_SEQS,
+    MAX_WAITING,
     MIXED,
     MODE,
     NEVER,
@@ -65,6 +66,7 @@ from simulator.engine.serving.fleet.layout import (
     TIMED_OUT,
     TOKEN_BUDGET,
     USED,
+    WAITING,
     Fleet,
 )
 from simulator.engine.serving.fleet.life import generated_by, preempt_until_next_step_fits, settle
@@ -99,14 +101,21 @@ def host_ticks(f: Fleet, e: int, sequences: int) -> int:
 
 
 @jit
-def next_waiting(f: Fleet, r: int, time: int) -> int:
-    """Return the request to admit next, after dropping those whose deadline has passed."""
-    k = front(f, r)
+def next_waiting(f: Fleet, q: int, time: int) -> int:
+    """Return the request of a queue to admit next, after dropping those whose deadline has passed."""
+    k = front(f, q)
     while k != NOBODY and f.facts.shape[1] > LEAN and f.times[k, DEADLINE] < time and f.times[k, SCHEDULED] < 0:
-        take_front(f, r, k)
+        take_front(f, q, k)
         settle(f, k, f.times[k, DEADLINE], TIMED_OUT)
-        k = front(f, r)
+        k = front(f, q)
     return k
+
+
+@jit_apart
+def is_full(f: Fleet, q: int, time: int) -> bool:
+    """Return whether no place is left in a queue after those whose deadline has passed left theirs."""
+    _ = next_waiting(f, q, time)
+    return bool(f.replicas[q, WAITING] >= f.world[MAX_WAITING])
 
 
 @jit

@@ -4,16 +4,37 @@ from __future__ import annotations
 
 from simulator.engine.serving.compiled import jit
 from simulator.engine.serving.fleet.layout import (
+    ARRIVAL,
     CLASSES,
     FOLLOWING,
     LEAN,
+    NEVER,
     NOBODY,
     PRIORITY,
     QUEUE_HEAD,
     QUEUE_TAIL,
+    ROUTER,
     WAITING,
     Fleet,
 )
+from simulator.engine.serving.fleet.routing import ONE_QUEUE
+
+
+@jit
+def queue_of(f: Fleet, r: int) -> int:
+    """Return the replica that keeps the queue from which ``r`` takes."""
+    return 0 if f.world[ROUTER] == ONE_QUEUE else r
+
+
+@jit
+def oldest(f: Fleet, q: int) -> int:
+    """Return the earliest arrival of those at the front of a class of a queue; NEVER if nobody waits."""
+    found = NEVER
+    for c in range(f.world[CLASSES]):
+        k = f.replicas[q, QUEUE_HEAD + c]
+        if k != NOBODY:
+            found = min(found, f.times[k, ARRIVAL])
+    return int(found)
 
 
 @jit

@@ -32,7 +32,10 @@ ROUTERS: Final[dict[str, int]] = {
     "prefix-aware": 5,
     "session": 6,
     "weighted": 7,
+    "one-queue": 8,
 }
+#: no choice at all: requests wait in one queue, from which whoever is free takes them
+ONE_QUEUE: Final = ROUTERS["one-queue"]
 #: loads per weight are compared as integers, in parts of this size
 FINENESS: Final = 1_000_000
 

@@ -20,7 +20,9 @@ from simulator.engine.serving.fleet.heaps import arrive_later, schedule
 from simulator.engine.serving.fleet.life import context_of, leave_running, lose
 from simulator.engine.serving.fleet.memory import give_memory
 from simulator.engine.serving.fleet.outcome import FleetOutcome
+from simulator.engine.serving.fleet.passes import call, rest
 from simulator.engine.serving.fleet.renewal import RESIZED, renewed
+from simulator.engine.serving.fleet.routing import ONE_QUEUE
 from simulator.foundation.errors import InputError
 from simulator.workload.requests import Requests
 
@@ -29,6 +31,8 @@ WORTH_COMPILING: Final = 4000
 _BATCH: Final = 2_000_000  # events between two looks at the outside world
 
 _advance_interpreted: Final = interpreted(advance)
+_call: Final = interpreted(call)
+_rest: Final = interpreted(rest)
 
 
 class FleetRun:
@@ -58,6 +62,16 @@ class FleetRun:
     def now_s(self) -> float:
         """The instant of the last event."""
         return float(self.fleet.world[at.NOW]) / TICKS_PER_SECOND
+
+    @property
+    def one_queue(self) -> bool:
+        """Whether all replicas take from one queue."""
+        return bool(self.fleet.world[at.ROUTER] == ONE_QUEUE)
+
+    @property
+    def queued(self) -> int:
+        """Requests in the one queue of all replicas; 0 where there is none."""
+        return int(self.fleet.replicas[0, at.WAITING]) if self.one_queue else 0
 
     @property
     def settled(self) -> int:
@@ -109,21 +123,27 @@ class FleetRun:
             row[at.MODE] = at.IDLE
         self._list_open()
         world, now = self.fleet.world, to_ticks(at_s)
+        if self.one_queue and row[at.MODE] == at.IDLE:
+            _rest(self.fleet, replica)
+            _call(self.fleet, now)
         while world[at.HELD] != at.NOBODY:
             k = int(world[at.HELD])
             world[at.HELD] = self.fleet.facts[k, at.FOLLOWING]
             arrive_later(self.fleet, k, now)
 
-    def close(self, replica: int) -> None:
+    def close(self, replica: int, at_s: float) -> None:
         """Stop routing to a replica; what it has, it finishes (draining)."""
         self.fleet.replicas[replica, at.OPEN] = 0
         self._list_open()
+        if self.fleet.world[at.GATHERER] == replica:
+            _rest(self.fleet, replica)
+            _call(self.fleet, to_ticks(at_s))
 
     def fail(self, replica: int, at_s: float) -> None:
         """Lose a replica and its cache at once; its requests are routed again, their tokens so far as prompt."""
         f, row, now = self.fleet, self.fleet.replicas[replica], to_ticks(at_s)
         e = row[at.CLASS]
-        self.close(replica)
+        self.close(replica, at_s)
         while row[at.RUNNING] > 0:
             place = int(row[at.RUNNING]) - 1
             k = int(f.batch[replica, place] % at.REQUESTS)
@@ -133,8 +153,10 @@ class FleetRun:
         for k in self._waiting_or_computing(replica):
             lose(f, k, now)
         row[at.PARTIAL] = row[at.JOINING] = at.NOBODY
-        row[at.USED] = row[at.WAITING] = row[at.CONTEXT] = 0
-        row[at.QUEUE_HEAD : at.QUEUE_TAIL + at.MAX_CLASSES] = at.NOBODY
+        row[at.USED] = row[at.CONTEXT] = 0
+        if not self.one_queue:
+            row[at.WAITING] = 0
+            row[at.QUEUE_HEAD : at.QUEUE_TAIL + at.MAX_CLASSES] = at.NOBODY
         row[at.LRU_HEAD : at.LRU_TAIL + at.TIERS] = at.NOBODY
         row[at.CACHED : at.CACHED + at.TIERS] = 0
         row[at.MODE] = at.DOWN
@@ -153,7 +175,7 @@ class FleetRun:
         for k in computing:
             give_memory(f, e, replica, k, f.facts[k, at.PROMPT] + f.facts[k, at.GENERATED])
         found.extend(computing)
-        for c in range(at.MAX_CLASSES):
+        for c in range(0 if self.one_queue else at.MAX_CLASSES):
             k = int(row[at.QUEUE_HEAD + c])
             while k != at.NOBODY:
                 found.append(k)

@@ -19,6 +19,7 @@ def suits(fleet: at.Fleet) -> bool:
     engine = fleet.engines[0]
     return (
         len(fleet.replicas) == 1
+        and fleet.replicas[0, at.ROLE] != at.ONE_PASS
         and fleet.facts.shape[1] == at.LEAN
         and len(fleet.gap_counts) == 0
         and fleet.world[at.NEXT] == 0

@@ -55,7 +55,7 @@ class Timeline:
     ready: list[int] = field(default_factory=list)
     wanted: list[int] = field(default_factory=list)
     waiting: list[int] = field(default_factory=list)
-    running: list[int] = field(default_factory=list)
+    running: list[int] = field(default_factory=list)  # in a batch, with their prompt or generating
     cache_used: list[float] = field(default_factory=list)
     replica_seconds: float = 0.0  # paid for, starting and draining ones too
 
@@ -216,7 +216,7 @@ class ScaledRun:
             self._second.add(place[0])
             self._then(Act(now + self.scaling.start_up.total_s, 0, "drain", r))
             return
-        self.run.close(r)
+        self.run.close(r, now)
         if act.what in ("replace", "move"):
             self._ready_at[r] = now + self.scaling.start_up.total_s
         elif np.isfinite(act.repair_s):
@@ -277,13 +277,14 @@ class ScaledRun:
         engines = self.run.fleet.engines[rows[open_, at.CLASS]]
         seats, blocks = int(engines[:, at.MAX_SEQS].sum()), int(engines[:, at.BLOCKS].sum())
         held = int(self.run.fleet.world[at.INFLIGHT] - inside.sum()) + self._held()
+        waiting = int(rows[:, at.WAITING].sum()) - self.run.queued  # those of the one queue are held
         seen = Seen(
             now_s=now,
             replicas=len(open_) + len(self._ready_at) - len(self._second),
             ready=len(open_),
             concurrency=float(inside.sum() + held),
-            waiting=float(rows[:, at.WAITING].sum() + held),
-            utilisation=float(inside[open_].sum() / seats) if seats else 0.0,
+            waiting=float(waiting + held),
+            utilisation=float((inside[open_].sum() + self.run.queued) / seats) if seats else 0.0,
             attainment=attainment,
         )
         wanted = self._policy(seen, self._memory, self._options)
@@ -296,7 +297,7 @@ class ScaledRun:
         line.ready.append(len(open_))
         line.wanted.append(wanted)
         line.waiting.append(int(seen.waiting))
-        line.running.append(int(rows[:, at.RUNNING].sum()))
+        line.running.append(int(inside.sum()) - waiting)
         line.cache_used.append(float(rows[open_, at.USED].sum() / blocks) if blocks else 0.0)
 
     def _held(self) -> int:
@@ -324,7 +325,7 @@ class ScaledRun:
                 del self._ready_at[starting[-1]]
                 self._paid.discard(starting[-1])
             else:
-                self.run.close(int(self._open()[-1]))
+                self.run.close(int(self._open()[-1]), now)
             have -= 1
 
 
