@@ -44,7 +44,7 @@ def finished(requests: Requests, pools: list[Replicas], rules: Rules) -> FleetRu
     return run
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(
     seed=st.integers(0, 10**6),
     n=st.integers(1, 90),
@@ -70,7 +70,7 @@ def test_replicas_with_one_queue_are_the_station_of_batching_servers_tick_for_ti
     assert run.result().counts()["finished"] == n
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(
     seed=st.integers(0, 10**6),
     gap=st.sampled_from([0.001, 0.01, 0.05]),
