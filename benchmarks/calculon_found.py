@@ -112,12 +112,15 @@ def execution(plan: Plan) -> dict[str, Any]:
 
 
 def plan_of(found: dict[str, Any]) -> Plan:
-    """Return one of its executions as a plan."""
+    """Return one of its executions as a plan.
+
+    Its ``optimizer_sharding`` is ZeRO-2: a rank holds one block's gradients whole and its share of the others.
+    """
     recompute = {theirs: ours for ours, theirs in RECOMPUTED.items()}
     return Plan(
         tp=found["tensor_par"], pp=found["pipeline_par"], dp=found["data_par"], vpp=found["pipeline_interleaving"],
         micro_batch=found["microbatch_size"],
         micro_batches=found["batch_size"] // (found["microbatch_size"] * found["data_par"]),
-        zero=1 if found["optimizer_sharding"] else 0, recompute=recompute[found["activation_recompute"]],
+        zero=2 if found["optimizer_sharding"] else 0, recompute=recompute[found["activation_recompute"]],
         sequence_parallel=found["tensor_par_comm_type"] == "rs_ag" and found["tensor_par"] > 1,
     )  # fmt: skip

@@ -12,7 +12,7 @@ With a checkout of Calculon (github.com/calculon-ai/calculon) a third: its exhau
 that it can finish in minutes, Megatron 22B on 8 A100 with batches of 4 (Korthikanti et al. 2022), with the rate of both
 (layouts looked at per CPU second, rejected ones among them) and what each says of the other's choice. Both search TP,
 PP, DP, chunks, micro-batch, recomputation, sharding of the optimizer and sequence parallelism; it also tries which
-network carries what, and whether gradients overlap.
+network carries what, and whether gradients overlap. Where its optimizer is sharded its gradients are, too: ZeRO-2.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def beside_calculon(checkout: Path, rate: float) -> None:
         load_scenario(
             shipped("scenarios") / "gpt3-175b.yaml",
             ["workloads[0].model=megatron-gpt-22b", "cluster.nodes[0].count=1", "workloads[0].batch.global=4",
-             "plan.choices={zero: [0, 1], cp: [1], schedule: [1f1b]}"],
+             "plan.choices={zero: [0, 1, 2], cp: [1], schedule: [1f1b]}"],
         )
     )  # fmt: skip
     start = process_time()
