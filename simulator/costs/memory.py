@@ -37,6 +37,8 @@ SCORE_BYTES: Final = 5.0
 CONTEXT_BYTES: Final = 1.0 * GIBI
 #: share of a device's memory that an allocator cannot use for tensors that come and go in different sizes
 FRAGMENTATION: Final = 0.03
+#: largest matrices of a layer, by which what is gathered tensor by tensor is less than a layer
+_TENSORS: Final = 4.0
 
 PARTS: Final = ("weights", "gradients", "optimizer", "activations", "logits", "workspace")
 
@@ -230,7 +232,8 @@ def _workspace(program: Program, framework: Framework) -> Floats:
     tokens = table.micro_batch * job.seq_len / table.cp
     dense, expert = mean_parameters(program)
     layer = dense + expert
-    whole = layer * (2.0 * 2.0 + framework.gradient_bytes) / (4.0 if framework.gathers_by_tensor else 1.0)
+    parts = _TENSORS if framework.gathers_by_tensor or framework.holds_by_tensor else 1.0
+    whole = layer * (2.0 * 2.0 + framework.gradient_bytes) / parts
     gathered = np.where(table.zero == 3, whole[program.layout_index], 0.0)
     precision = job.precision
     head = job.model.vocab * job.model.hidden / table.tp * precision.activation_bytes  # the largest matrix

@@ -44,16 +44,16 @@ class AnalyticNetwork:
         ``ring_pass`` hands ``size`` bytes to the right-hand neighbour until all have seen all: n - 1 sends.
         ``send_receive`` goes to the neighbouring pipeline stage, over the outermost tier that the group spans.
         """
-        size, *members = np.broadcast_arrays(np.asarray(size, dtype=float), *group.members)
-        return self._price(operation, size, np.stack(members).astype(float))
+        size, spacing, *members = np.broadcast_arrays(np.asarray(size, dtype=float), group.spacing, *group.members)
+        return self._price(operation, size, np.stack(members).astype(float), spacing)
 
-    def _price(self, operation: str, size: Floats, members: Floats) -> Floats:
+    def _price(self, operation: str, size: Floats, members: Floats, spacing: Floats) -> Floats:
         ranks = members[-1]
         if operation in ("send_receive", "ring_pass"):
             members = np.where(members < ranks, 1.0, 2.0)  # a pair that spans as far as the group does
             members = np.where(ranks > 1, members, 1.0)
         inside = np.concatenate([np.ones((1, len(size))), members[:-1]])
-        over = reach(tuple(members / inside), self.tiers, self.fabrics)
+        over = reach(tuple(members / inside), self.tiers, self.fabrics, spacing=spacing)
         seconds = collective_cost(_CARRIED[operation], size, over).time
         passes = ranks - 1 if operation == "ring_pass" else 1.0
         return np.where((ranks > 1) & (size > 0), seconds * passes, 0.0)

@@ -78,6 +78,8 @@ class Framework:
     channels_last: bool  # images lie in memory pixel by pixel, as matrix units read them, not channel by channel
     aliases: tuple[str, ...]
     decomposes_tensor: bool = False  # collectives of sequence parallelism are cut and run beside the products
+    holds_by_tensor: bool = False  # weights gathered for a pass stand whole one tensor after another, not by layer
+    shards_residual: bool = False  # TP also cuts what lies between layers, as sequence parallelism does
 
 
 class DispatchFile(StrictModel):
@@ -127,6 +129,9 @@ class FrameworkFile(StrictModel):
     bucket: Bytes | None = None
     update_kernels: Annotated[int, Field(ge=0, le=100)] = 0
     channels_last: bool = False
+    decomposes_tensor: bool = False
+    holds_by_tensor: bool = False
+    shards_residual: bool = False
 
 
 @cache
@@ -164,6 +169,9 @@ def frameworks() -> dict[str, Framework]:
             update_kernels=file.update_kernels,
             channels_last=file.channels_last,
             aliases=tuple(file.aliases),
+            decomposes_tensor=file.decomposes_tensor,
+            holds_by_tensor=file.holds_by_tensor,
+            shards_residual=file.shards_residual,
         )
     return found
 

@@ -185,7 +185,7 @@ def _island(within: str, case: _Case) -> Group:
     if within not in names:
         raise UnknownName("tier", within, names)
     position, members = names.index(within), case.group.members
-    return Group(members=tuple(np.minimum(one, members[position]) for one in members))
+    return replace(case.group, members=tuple(np.minimum(one, members[position]) for one in members))
 
 
 def _served(

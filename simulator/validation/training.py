@@ -67,6 +67,10 @@ _ADAPTER_SHARE: Final = 0.008
 #: how a row tells the lengths of the two sides of an encoder-decoder
 _SIDES: Final = re.compile(r"input (?P<input>\d+)/target (?P<target>\d+)")
 _LONGEST: Final = re.compile(r"the longest example has (\d+) tokens")
+#: how a row tells that its samples per pass are those of one chip, whatever ranks share them
+_PER_CHIP: Final = re.compile(r"per_device_batch_size \(per chip\)")
+#: MaxText's policies that keep the projections of queries, keys and values alone: all else is recomputed
+_ALL_BUT_QKV: Final = re.compile(r"remat_policy=(save_)?qkv_proj")
 _BETWEEN_SERVERS: Final = "ib-hdr"  # where neither the row nor the server names a network
 
 
@@ -227,6 +231,8 @@ def _plan(row: Mapping[str, str], ranks: int, model: Transformer, framework: Fra
     dp = _whole(row, "dp", max(1, ranks // (tp * pp * cp)))
     whole = max(1, _whole(row, "global_batch_samples", dp) // dp)  # without a pipeline a rank takes its share at once
     micro = _whole(row, "micro_batch_samples", 0) or (1 if pp > 1 else whole)
+    if _PER_CHIP.search(row.get("notes", "")):  # the ranks of TP and CP work at the samples of all of them together
+        micro *= tp * cp
     batch = _whole(row, "global_batch_samples", 0) or micro * dp
     stage = tp * cp * dp
     zero = _whole(row, "zero_stage", 1 if "optimizer-sharding" in row.get("assumption", "") else 0)
@@ -241,8 +247,8 @@ def _plan(row: Mapping[str, str], ranks: int, model: Transformer, framework: Fra
         micro_batch=micro,
         micro_batches=max(1, round(batch / (micro * dp))),
         zero=zero,
-        recompute=row.get("recompute") or unasked,
-        sequence_parallel=row.get("sequence_parallel") == "yes" and tp > 1,
+        recompute="full" if _ALL_BUT_QKV.search(row.get("notes", "")) else row.get("recompute") or unasked,
+        sequence_parallel=(row.get("sequence_parallel") == "yes" or framework.shards_residual) and tp > 1,
     )
 
 

@@ -120,19 +120,16 @@ def test_the_layouts_of_llama_3_on_h100_are_met_and_rank_in_the_top_five_per_cen
     assert priced.memory.total[0] <= asked.capacity * (1.06 if devices == 8192 else 1.0)  # both ran
 
 
-#: MaxText's table of measured steps on one v5e pod (AI-Hypercomputer/maxtext, README of 2024, Apache-2.0)
-MAXTEXT = [("maxtext-32b", 1, 4, "full"), ("maxtext-64b", 1, 2, "full"), ("maxtext-128b", 16, 1, "selective")]
+#: MaxText's table of measured steps on one v5e pod (AI-Hypercomputer/maxtext, README of 2024, Apache-2.0): samples of a
+#: data-parallel rank, which are one for each of 16 chips of the largest model; TP always cuts what lies between layers
+MAXTEXT = [("maxtext-32b", 1, 4), ("maxtext-64b", 1, 2), ("maxtext-128b", 16, 16)]
 
 
-@pytest.mark.parametrize(("model", "tp", "micro", "recompute"), MAXTEXT, ids=[layout[0] for layout in MAXTEXT])
-def test_the_layouts_of_maxtext_on_a_v5e_pod_rank_in_the_top_five_per_cent_of_what_was_searched(
-    model: str, tp: int, micro: int, recompute: str
+@pytest.mark.parametrize(("model", "tp", "micro"), MAXTEXT, ids=[layout[0] for layout in MAXTEXT])
+def test_the_layouts_of_maxtext_on_a_v5e_pod_fit_and_rank_in_the_top_five_per_cent_of_what_fits(
+    model: str, tp: int, micro: int
 ) -> None:
-    """FSDP over 256 chips, the largest model with TP 16: in the first 0.2 % of what was searched.
-
-    Of what fits they are in the first 8 %, the 128B layout in the first 5 %: the cost model has TP of 8 or 16 without
-    recomputation a little faster than FSDP alone; the source does not say which other layouts were tried.
-    """
+    """FSDP over 256 chips, the largest model with TP 16; layers are recomputed (in the largest all but QKV)."""
     dp = 256 // tp
     asked = question_of(
         load_scenario(
@@ -145,8 +142,7 @@ def test_the_layouts_of_maxtext_on_a_v5e_pod_rank_in_the_top_five_per_cent_of_wh
             ],
         )
     )
-    plan = Plan(tp=tp, dp=dp, micro_batch=micro, zero=3, recompute=recompute)
+    plan = Plan(tp=tp, dp=dp, micro_batch=micro, zero=3, recompute="full", sequence_parallel=tp > 1)
     found = search(asked, objectives["time"], keep=1)
-    rank = rank_of(plan, found, asked, objectives["time"])
-    assert rank <= 0.002 * found.considered
-    assert rank <= (0.05 if tp > 1 else 0.08) * len(found.values)
+    assert price_table(PlanTable.of([plan]), asked).memory.total[0] <= asked.capacity
+    assert rank_of(plan, found, asked, objectives["time"]) <= 0.05 * len(found.values)

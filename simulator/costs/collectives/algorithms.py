@@ -227,9 +227,8 @@ def _tier_by_tier(over: Reach, size: Array) -> Phases:
 def _torus(over: Reach, size: Array) -> Phase:
     """Return the gather (or scatter) over the innermost tier: all links of a rank at work, both directions."""
     first = over.inner
-    lengths = over.torus or (first.ranks,)
-    steps = sum((np.floor(np.asarray(length) / 2) if over.wrapped else np.asarray(length) - 1.0) for length in lengths)
-    sent = size * (first.ranks - 1) / first.ranks * (1 if over.wrapped else 2)
+    steps = np.floor(first.ranks / 2) if over.steps is None else over.steps
+    sent = size * (first.ranks - 1) / first.ranks
     zero: PerTier = tuple(np.zeros_like(level.ranks) for level in over.levels)
     return Phase(hops=(np.asarray(steps), *zero[1:]), wire=(sent, *times(0 * sent, zero[1:])), copied=size / over.size)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.costs.collectives.fabric import Fabric, load_fabrics
+from simulator.costs.collectives.slices import slice_of
 from simulator.foundation.errors import InputError
 from simulator.topology.tiers import Tier
 
@@ -44,13 +45,11 @@ class Reach:
     """A group on its tiers, innermost first.
 
     Attributes:
-        torus: lengths of the rings of the innermost tier where it is a torus; their product is its ``ranks``.
-        wrapped: whether these rings close; a slice of a torus may be cut open.
+        steps: hops from a rank to the furthest one of the innermost tier, where that is a torus.
     """
 
     levels: tuple[Level, ...]
-    torus: tuple[int, ...] = ()
-    wrapped: bool = True
+    steps: Array | None = None
 
     @property
     def size(self) -> Array:
@@ -81,6 +80,7 @@ def reach(
     *,
     alone: bool = False,
     torus: Sequence[int] = (),
+    spacing: Any = 1,
 ) -> Reach:
     """Lay a group on the tiers of a cluster.
 
@@ -90,7 +90,8 @@ def reach(
         fabrics: class of each tier; by default those of :func:`fabrics_of`.
         alone: nobody else uses the domains of the group, so that a few ranks of a node may use all its adapters, each
             up to its own port. Otherwise a rank has its fair share.
-        torus: lengths along the axes of the slice that the group takes of a torus; the whole torus by default.
+        torus: lengths along the axes of the slice that the group takes of a torus; by default it fills axes in turn.
+        spacing: devices from one rank of the group to the next, by which it lies on a torus.
 
     Raises:
         InputError: more entries than tiers, less than one rank, or more ranks than a tier spans.
@@ -108,8 +109,11 @@ def reach(
         spread = inside / below if alone else np.ones_like(below)
         levels.append(_level(tier, classes[position], ranks, below, spread))
         below = below * ranks
-    lengths, wrapped = _torus(tiers[0], counts[0], tuple(torus))
-    return Reach(levels=tuple(levels), torus=lengths, wrapped=wrapped)
+    part = slice_of(tiers[0], counts[0], spacing, torus)
+    if part is None:
+        return Reach(levels=tuple(levels))
+    levels[0] = replace(levels[0], bandwidth=part.bandwidth, uniform=part.uniform)
+    return Reach(levels=tuple(levels), steps=part.steps)
 
 
 def whole(tiers: Sequence[Tier], devices: int) -> tuple[int, ...]:
@@ -162,15 +166,3 @@ def _level(tier: Tier, fabric: Fabric, ranks: Array, below: Array, spread: Array
         latency=tier.latency,
         fabric=fabric,
     )
-
-
-def _torus(tier: Tier, ranks: Array, asked: tuple[int, ...]) -> tuple[tuple[int, ...], bool]:
-    if tier.torus is None and not asked:
-        return (), True
-    whole_grid = tier.torus.dims if tier.torus is not None else asked
-    lengths = asked or (whole_grid if np.all(ranks == np.prod(whole_grid)) else ())
-    if lengths and not np.all(np.prod(lengths) == ranks):
-        shown = "x".join(map(str, lengths))
-        raise InputError(f"a torus of {shown} has {np.prod(lengths):g} ranks; the group has {np.max(ranks):g} there.")
-    closed = tier.torus is None or (lengths == whole_grid and all(tier.torus.wrap))
-    return lengths, closed

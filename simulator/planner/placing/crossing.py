@@ -37,7 +37,8 @@ def crossing(job: Job, cluster: Cluster, *, in_node: int, in_leaf: int) -> Cross
         """Return the time with so many ranks on one node and below one leaf."""
         held = [min(tier.span, together if tier.span <= in_node else below) for tier in cluster.tiers]
         held[-1] = job.ranks
-        group = Group(members=tuple(np.array([count], dtype=np.int64) for count in np.maximum.accumulate(held)))
+        members = tuple(np.array([count], dtype=np.int64) for count in np.maximum.accumulate(held))
+        group = Group(members=members, spacing=np.ones(1, dtype=np.int64))
         return float(network.time("all_reduce", np.array([job.exchange]), group)[0])
 
     leaves = seconds(job.devices, max(job.devices, min(in_leaf, -(-job.ranks // 2))))

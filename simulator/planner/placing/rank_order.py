@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from itertools import permutations
 from math import gcd
 from typing import Any, Final
@@ -16,7 +17,7 @@ import numpy as np
 
 from simulator.costs.estimate import estimate
 from simulator.mapping.lowering import lower_job
-from simulator.mapping.placement import Group
+from simulator.mapping.placement import Group, place_group
 from simulator.mapping.plan import Plan, PlanTable
 from simulator.mapping.program import Program
 from simulator.mapping.unfolding import HEALTHY
@@ -47,23 +48,6 @@ class Ordered:
         return {"order": "-".join(self.order), "step_s": self.step_s, "reaches": dict(self.reaches)}
 
 
-def members_in(axes: Sequence[tuple[int, int]], span: int) -> int:
-    """Return how many ranks of a group share a domain of ``span`` devices.
-
-    Args:
-        axes: (size, stride) of the degrees that the group runs over.
-
-    >>> members_in([(4, 2)], 8)
-    4
-    >>> members_in([(2, 1), (4, 8)], 16)
-    4
-    """
-    found = 1
-    for size, stride in axes:
-        found *= max(1, min(span // stride, size))
-    return found
-
-
 def rank_orders(setting: Setting, plan: Plan) -> tuple[Ordered, ...]:
     """Return every order of the degrees above 1, the fastest first; of equals the usual one.
 
@@ -82,14 +66,14 @@ def rank_orders(setting: Setting, plan: Plan) -> tuple[Ordered, ...]:
 
 
 def _priced(setting: Setting, program: Program, plan: Plan, order: tuple[str, ...]) -> Ordered:
-    axes, tiers = group_axes(plan, order), setting.tiers
-    groups = {name: _group(axes[name], tiers) for name in axes}
+    tiers = setting.tiers
+    groups = {name: group_over(axes, tiers) for name, axes in group_axes(plan, order).items()}
     placed = replace(program, groups={name: groups[name] for name in program.groups},
                      local_groups={name: groups[name] for name in program.local_groups})  # fmt: skip
     times = setting.price(placed, HEALTHY)
     step = float(estimate(times, placed.table, nodes=float(setting.nodes)).step[0])
     own = _strides(plan, order)
-    reaches = {name: _reach([own[name]], tiers) for name in order}
+    reaches = {name: _reach(group_over([own[name]], tiers), tiers) for name in order}
     return Ordered(order=order, step_s=step, reaches=reaches)
 
 
@@ -125,15 +109,15 @@ def _expert_parts(plan: Plan) -> dict[str, int] | None:
     return found if left == 1 else None
 
 
-def _group(axes: Sequence[tuple[int, int]], tiers: Sequence[Tier]) -> Group:
-    whole = int(np.prod([size for size, _ in axes]))
-    members = [*(members_in(axes, tier.span) for tier in tiers[:-1]), whole]
-    return Group(members=tuple(np.array([held], dtype=np.int64) for held in members))
+def group_over(axes: Sequence[tuple[int, int]], tiers: Sequence[Tier]) -> Group:
+    """Return the group that runs over some degrees, each given by its (size, stride)."""
+    parts = [place_group(np.array([size]), np.array([stride]), tiers) for size, stride in axes]
+    return reduce(Group.times, parts)
 
 
-def _reach(axes: Sequence[tuple[int, int]], tiers: Sequence[Tier]) -> str:
-    whole = int(np.prod([size for size, _ in axes]))
-    return next((tier.name for tier in tiers if members_in(axes, tier.span) == whole), tiers[-1].name)
+def _reach(group: Group, tiers: Sequence[Tier]) -> str:
+    pairs = zip(tiers, group.members, strict=True)
+    return next(tier.name for tier, held in pairs if held[0] == group.size[0])
 
 
 def told(orders: Sequence[Ordered], plan: Plan) -> str:

@@ -11,8 +11,9 @@ from simulator.costs.estimate import estimate
 from simulator.mapping.lowering import lower_job
 from simulator.mapping.plan import Plan, PlanTable
 from simulator.mapping.unfolding import HEALTHY
-from simulator.planner.placing.rank_order import DEGREES, group_axes, members_in, rank_orders, told
+from simulator.planner.placing.rank_order import DEGREES, group_axes, group_over, rank_orders, told
 from simulator.planner.question import question_of
+from simulator.topology.tiers import Tier
 from tests.planner.questions import scenario
 
 
@@ -51,8 +52,13 @@ def test_members_by_tier_are_what_counting_every_rank_finds() -> None:
         for name, found in axes.items():
             whole = _group_of_first(plan, name, ranks)
             assert int(np.prod([size for size, _ in found])) == len(whole), (seed, name)
-            for span in (1, 2, 4, 8, 16, plan.ranks):
-                assert members_in(found, span) == sum(rank < span for rank in whole), (seed, name, span)
+            spans = (1, 2, 4, 8, 16, plan.ranks)
+            tiers = [Tier(name="", span=span, bandwidth=1.0, port_bandwidth=1.0, latency=0.0) for span in spans]
+            group = group_over(found, tiers)
+            counted = [sum(rank < span for rank in whole) for span in spans[:-1]]
+            assert [int(held[0]) for held in group.members] == [*counted, len(whole)], (seed, name)
+            apart = np.diff(sorted(whole))
+            assert len(whole) == 1 or int(group.spacing[0]) == apart.min(), (seed, name)
 
 
 @pytest.mark.parametrize("plan", [Plan(tp=4, dp=2, pp=2, micro_batches=8), Plan(tp=2, cp=2, dp=4, micro_batches=4),
