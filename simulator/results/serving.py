@@ -50,7 +50,8 @@ class ServingResult:
         usd_per_replica_s, watts_per_replica: of the machines a replica stands on; None where not known.
         memory: bytes of one device by part.
         label: origin of the inference constants: ``calibrated``, ``measured`` or ``assumed``.
-        tiers: of the prefix cache below device memory, by name.
+        tiers: of the prefix cache below device memory, by name; those of each replica.
+        pool: the name of the one that replicas share.
         band: errors on measured generation by this class of device; None where there is none.
     """
 
@@ -71,6 +72,7 @@ class ServingResult:
     label: str
     band: ErrorBand | None
     tiers: tuple[str, ...] = ()
+    pool: str | None = None
 
     def metrics(self) -> dict[str, float]:
         """Return the figures by name, units in the names; see :data:`DEFINITIONS`."""
@@ -106,9 +108,11 @@ class ServingResult:
             "preemptions": float(columns["preemptions"].sum()),
             "prefix_hit_rate": _share(all_.reused_tokens, all_.asked_tokens),
         }
-        for tier, name in enumerate(("device", *self.tiers) if self.tiers else ()):
-            found[f"{name}_hit_rate"] = _share(int(columns["found_tokens"][:, tier].sum()), all_.asked_tokens)
-        if self.tiers:
+        if self.tiers or self.pool is not None:
+            tokens_by_tier = columns["found_tokens"].sum(axis=0).tolist()
+            pool = () if self.pool is None else ((self.pool, tokens_by_tier[-1]),)
+            for name, tokens_found in (*zip(("device", *self.tiers), tokens_by_tier, strict=False), *pool):
+                found[f"{name}_hit_rate"] = _share(tokens_found, all_.asked_tokens)
             found["cache_loading_fraction"] = float(columns["loading_s"].sum()) / up if up else float("nan")
         if self.usd_per_replica_s is not None and tokens:
             found["cost_usd"] = up * self.usd_per_replica_s

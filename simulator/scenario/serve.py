@@ -24,6 +24,7 @@ from simulator.foundation.units import GIGA
 from simulator.profiles.slices import Profile, profile_named
 from simulator.scenario.kinds import Context, WorkloadKind
 from simulator.scenario.serve_additions import AdaptersFile, SpeculativeFile, adapters_of, speculation_of
+from simulator.scenario.serve_cache import CacheTierFile, check_tiers
 from simulator.scenario.serve_platform import (
     QUEUES_OF_REPLICAS,
     PlatformFile,
@@ -52,19 +53,6 @@ from simulator.workload.models.transformer import Transformer
 _Bandwidth: Any = quantity("bandwidth", above=True)
 
 
-class CacheTierFile(StrictModel):
-    """Where prefixes go that leave device memory."""
-
-    name: Name
-    size: Bytes = Field(description="of one replica")
-    bandwidth: _Bandwidth | None = Field(default=None, description="back to the replica; left out: see storage")
-    storage: str | None = Field(
-        default=None,
-        description="of the catalogue: it reads as fast as that, the host link permitting; left out: host memory, as "
-        "fast as the host link of the replica's devices",
-    )
-
-
 class EngineFile(StrictModel):
     """The engine and what of its habits is changed."""
 
@@ -76,8 +64,13 @@ class EngineFile(StrictModel):
     order: Literal["decode-first", "prefill-first"] | None = None
     preemption: Literal["recompute", "swap", "never"] | None = None
     prefix_cache: bool = False
-    cache_tiers: Annotated[list[CacheTierFile], Field(max_length=2)] = Field(
-        default_factory=list, description="of the prefix cache below device memory, nearest first, of each replica"
+    cache_tiers: Annotated[list[CacheTierFile], Field(max_length=3)] = Field(
+        default_factory=list,
+        description="of the prefix cache below device memory, nearest first: two of each replica, and one shared",
+    )
+    cache_loading: Literal["before", "by-layer"] = Field(
+        default="before",
+        description="whether prefixes of lower tiers come back before a step computes, or layer by layer beside it",
     )
     memory_fraction: Fraction | None = None
     cache_tokens: Count | None = Field(default=None, description="of one replica, as the engine prints it")
@@ -264,11 +257,7 @@ def build(file: ServeFile, context: Context) -> ServeWorkload | PredictWorkload:
     check_outages(file.platform, context.below("platform"))
     check_router(file.platform, context.below("platform"))
     with context.at("engine", "cache_tiers"):
-        names = [tier.name for tier in file.engine.cache_tiers]
-        if names and not file.engine.prefix_cache:
-            raise InputError("tiers keep prefixes; write prefix_cache: true beside them.")
-        if len(set(names)) != len(names) or "device" in names:
-            raise InputError(f"tiers {', '.join(names)}: each needs a name of its own, and 'device' is taken.")
+        check_tiers(file.engine.cache_tiers, prefix_cache=file.engine.prefix_cache, partition=file.replicas.partition)
     if file.scale is not None:
         with context.at("scale"):
             _ = options_of(file.scale.policy, file.scale.options)

@@ -17,7 +17,7 @@ from simulator.costs.serving.iteration import Replica
 from simulator.costs.serving.numerics import Numerics
 from simulator.engine.serving.fleet.build import Replicas
 from simulator.engine.serving.fleet.engine_class import EngineClass
-from simulator.engine.serving.fleet.from_replica import engine_class_of
+from simulator.engine.serving.fleet.from_replica import PoolBytes, engine_class_of
 from simulator.engine.serving.service import Kept, Served, Service, serve
 from simulator.engine.serving.windows import Sink, Streamed, serve_in_windows
 from simulator.foundation.errors import Infeasible, InputError
@@ -29,7 +29,8 @@ from simulator.profiles.slices import check_partition, slice_of
 from simulator.results.parquet import write_table
 from simulator.results.serving import ServingResult, requests_frame
 from simulator.scenario import Scenario
-from simulator.scenario.serve import CacheTierFile, ServeWorkload
+from simulator.scenario.serve import ServeWorkload
+from simulator.scenario.serve_cache import CacheTierFile
 from simulator.simulation.serving_conditions import conditions_of, runs_of, touched
 from simulator.workload.request_stream import RequestStream, in_slices
 from simulator.workload.requests import Requests
@@ -164,7 +165,8 @@ def result_of(
         watts_per_replica=_per_replica(group_power(scenario), share, replicas),
         memory={"weights": prepared.memory.weights, "working": prepared.memory.working, "cache": prepared.memory.cache},
         label=prepared.replica.kernels.origin,
-        tiers=tuple(tier.name for tier in workload.engine.cache_tiers),
+        tiers=tuple(tier.name for tier in workload.engine.cache_tiers if tier.shared is None),
+        pool=next((tier.name for tier in workload.engine.cache_tiers if tier.shared is not None), None),
         band=error_band("serve", efficiency_of(prepared.replica.device).name),
     )
 
@@ -189,12 +191,15 @@ def _pools(
             mine = group.devices * slices if workload.partition else count
             roles = _roles(mine, workload.prefill if not pools else None)
             amiss = conditions_of(scenario, workload, index, mine, slices=slices)
+            beside = max(1, group.node.device_count * slices // workload.layout.devices)
             engines = {
-                one: _engine(scenario, workload, touched(replica, one), requests) for one in dict.fromkeys(amiss)
+                one: _engine(scenario, workload, touched(replica, one), requests, beside)
+                for one in dict.fromkeys(amiss)
             }
             for role, begin, end in roles:
-                pools += [Replicas(engine=engines[one], count=n, role=role, weight=share)
-                          for one, n in runs_of(amiss[begin:end])]  # fmt: skip
+                for one, n in runs_of(amiss[begin:end]):
+                    pools.append(Replicas(engine=engines[one], count=n, role=role, weight=share, first=begin))
+                    begin += n
     if first is None:
         raise InputError(f"a replica takes {workload.layout.devices} devices; no group of machines has so many.")
     wanted = (workload.count or 0) - sum(counts)
@@ -246,8 +251,13 @@ def _replica(scenario: Scenario, workload: ServeWorkload, device: Device, index:
     )
 
 
-def _engine(scenario: Scenario, workload: ServeWorkload, replica: Replica, requests: Requests) -> EngineClass:
+def _engine(
+    scenario: Scenario, workload: ServeWorkload, replica: Replica, requests: Requests, beside: int
+) -> EngineClass:
+    """Return the engine of a replica that stands ``beside`` others on its node, itself counted."""
     settings = workload.engine
+    tiers = settings.cache_tiers if requests.chains is not None else []
+    shared = next((tier for tier in tiers if tier.shared is not None), None)
     swap = replica.device.host_bandwidth if settings.swap_bandwidth is None else settings.swap_bandwidth
     outer = replica.tiers[-1] if replica.tiers else None
     return engine_class_of(
@@ -266,9 +276,26 @@ def _engine(scenario: Scenario, workload: ServeWorkload, replica: Replica, reque
         link_bandwidth=None if outer is None else outer.port_bandwidth * workload.layout.devices,
         link_latency=outer.latency if outer is not None else 0.0,
         swap_bandwidth=swap,
-        lower_tiers=[(tier.size, _bandwidth_of(scenario, tier, replica)) for tier in settings.cache_tiers]
-        if requests.chains is not None
-        else (),
+        lower_tiers=[(tier.size, _bandwidth_of(scenario, tier, replica)) for tier in tiers if tier is not shared],
+        pool=None if shared is None else _pool(scenario, shared, replica, beside),
+        load_pieces=workload.model.layers if settings.cache_loading == "by-layer" else 1,
+    )
+
+
+def _pool(scenario: Scenario, tier: CacheTierFile, replica: Replica, beside: int) -> PoolBytes:
+    """Return the pool that a tier is which replicas share; a storage is read at one rate by all of them together.
+
+    What comes from other nodes comes over the network, at most as fast as the ports of the replica's devices.
+    """
+    whole = None if tier.storage is None else scenario.catalogue.storage[tier.storage].read_bandwidth
+    own = _bandwidth_of(scenario, tier, replica)
+    if tier.bandwidth is None and tier.shared == "cluster" and sum(group.count for group in scenario.groups) > 1:
+        own = min(own, replica.tiers[-1].port_bandwidth * replica.layout.devices)
+    return PoolBytes(
+        size=float(tier.size),
+        bandwidth=own,
+        pool_bandwidth=whole,
+        replicas=beside if tier.shared == "node" else None,
     )
 
 

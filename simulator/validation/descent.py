@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import exp
+from math import exp, log
 from typing import Final, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -72,17 +72,25 @@ class Descent(Generic[Constants]):
         counted = Counter(case.source for case in cases)
         self._weights = np.array([1.0 / counted[case.source] for case in cases]) / len(counted)
 
+    def told(self, knobs: Sequence[Knob]) -> list[Knob]:
+        """Return those of some knobs that at least one row depends on."""
+        return [knob for knob in knobs if self._touched[knob]]
+
     def loss(self, errors: Floats) -> float:
         """Return the mean over publications of their rows' mean clipped error."""
         return float(self._weights @ np.minimum(np.abs(errors), _WORST))
 
-    def improve(self, knob: Knob, reach: float) -> None:
-        """Try factors on a knob, to the power of ``reach``, and keep the best if it is better than none."""
+    def improve(self, knob: Knob, reach: float, *, price: float = 0.0) -> None:
+        """Try factors on a knob, to the power of ``reach``, and keep the best if it is better than none.
+
+        ``price`` is what the loss must gain for each unit of the factor's logarithm: it holds constants back that few
+        rows tell.
+        """
         found = [(self.loss(self.errors), self.constants, self.errors)]
         for tried in _TRIES:
             constants = self._scaled(self.constants, knob, tried**reach)
             errors = self._renewed(constants, knob)
-            found.append((self.loss(errors), constants, errors))
+            found.append((self.loss(errors) + price * reach * abs(log(tried)), constants, errors))
         _, self.constants, self.errors = min(found, key=lambda one: one[0])
 
     def scale(self, knob: Knob, factor: float) -> None:

@@ -24,6 +24,13 @@ class InferenceConstants:
             next((one for one in self.engines if one.name == engine.name), engine),
         )
 
+    def narrowed(self, kernels: Kernels, engine: EngineTraits) -> InferenceConstants:
+        """Return what of these constants a class and an engine read."""
+        return InferenceConstants(
+            kernels=tuple(one for one in self.kernels if one.name == kernels.name),
+            engines=tuple(one for one in self.engines if one.name == engine.name),
+        )
+
     def on_replica(self, replica: Replica) -> Replica:
         """Return a replica with these constants in place."""
         kernels, engine = self._of(replica.kernels, replica.engine)

@@ -39,12 +39,23 @@ def test_a_refit_predicts_what_a_leaner_or_fatter_engine_measured(hidden):
 
 
 def test_constants_of_kernel_tables_owe_nothing_to_the_rows():
-    assert refit(measured(1.0), CATALOGUE).kernels == ()
+    fitted = {one.name for one in refit(measured(1.0), CATALOGUE).kernels}
+    assert fitted & {"hopper", "ampere", "ada", "blackwell"} == set()
+
+
+def test_an_engine_without_rows_has_what_its_siblings_agree_on_and_nothing_of_its_own():
+    """Rows of one engine alone: its siblings move with it, whatever they were shipped with; other kinds do not."""
+    lean, fat = ({one.name: one for one in refit(measured(hidden), CATALOGUE).engines} for hidden in (0.3, 4.0))
+    for name in ("vllm", "trtllm", "eager"):
+        assert lean[name].small < fat[name].small
+        assert lean[name].host_s != engine_named(name).host_s
+    assert lean["pytorch"].small == fat["pytorch"].small == 1.0
 
 
 def test_what_an_engine_does_not_have_it_does_not_get():
     fitted = refit(measured(1.0), CATALOGUE)
-    assert fitted.engines[0].frontend_s == ENGINE.frontend_s == 0.0
+    mine = next(one for one in fitted.engines if one.name == ENGINE.name)
+    assert mine.frontend_s == ENGINE.frontend_s == 0.0
 
 
 def test_a_refit_without_rows_leaves_everything_as_shipped():

@@ -215,6 +215,11 @@ def meanings() -> Mapping[str, str]:
     return _file().meanings
 
 
+def kernel_classes() -> tuple[Kernels, ...]:
+    """Return the inference constants of all classes of devices."""
+    return tuple(entry.build() for entry in _file().devices)
+
+
 def kernels_of(device: Device) -> Kernels:
     """Return the inference constants of a device's class; ``assumed`` where it is its kin's, or its kind's default.
 

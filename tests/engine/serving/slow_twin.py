@@ -30,8 +30,10 @@ class Request:
 
 
 class Replica:
-    def __init__(self, settings, name):
+    def __init__(self, settings, name, pool):
         self.s, self.name = settings, name
+        self.pool = pool  # OrderedDict of blocks that replicas share, or None
+        self.spare = 0  # guessed tokens that are due, in 1024ths
         self.waiting: list[Request] = []
         self.running: list[Request] = []  # in order of admission
         self.partial: Request | None = None
@@ -39,7 +41,7 @@ class Replica:
         self.references: dict[int, int] = {}
         self.released: OrderedDict[int, None] = OrderedDict()
         self.lower: list[OrderedDict[int, None]] = [OrderedDict() for _ in settings.tiers]
-        self.found = [0, 0, 0]
+        self.found = [0, 0, 0, 0]
         self.private: dict[Request, int] = {}
         self.busy_until = NEVER
         self.decoding = False
@@ -76,10 +78,18 @@ class Replica:
         """0 in device memory, 1 and 2 below, None nowhere."""
         if block in self.references or block in self.released:
             return 0
-        return next((i for i, tier in enumerate(self.lower, 1) if block in tier), None)
+        below = next((i for i, tier in enumerate(self.lower, 1) if block in tier), None)
+        return 3 if below is None and self.pool is not None and block in self.pool else below
+
+    def store(self, q):
+        for block in reversed(q.chain if self.pool is not None else []):
+            self.pool.pop(block, None)
+            if len(self.pool) == self.s.pool_blocks:
+                self.pool.popitem(last=False)
+            self.pool[block] = None
 
     def take(self, q, context):
-        known = [block for block in q.chain if self.tier_of(block) is not None]
+        known = [block for block in q.chain if self.tier_of(block) not in (None, 3)]
         below = [block for block in known if self.tier_of(block) > 0]
         for block in known:
             for held in (self.released, *self.lower):
@@ -135,11 +145,11 @@ class Replica:
 
     def plan(self, t):
         s = self.s
-        self.joining, swapping, evicted = [], 0, 0
+        self.joining, swapping, evicted, loading = [], 0, 0, 0
         budget = s.budget
         if s.mixed:
             evicted, swapping = self.preempt_until_fits()
-            budget -= len(self.running)
+            budget -= len(self.running) * (s.guesses + 1)
         tokens = pairs = joined = 0
         if not evicted:
             if self.partial and budget > 0:
@@ -167,7 +177,7 @@ class Replica:
                     swapping += q.context * s.swap
                     q.swapped = False
                     self.running.append(q)
-                    budget -= s.mixed
+                    budget -= s.mixed * (s.guesses + 1)
                     continue
                 context = q.prompt + q.generated
                 if budget - tokens <= 0 or not self.fits(q, context, reserved):
@@ -184,7 +194,8 @@ class Replica:
                 for block in q.chain[:hits]:
                     tier = self.tier_of(block)
                     self.found[tier] += s.group * s.block_size
-                    swapping += s.tiers[tier - 1][1] if tier else 0
+                    loading += s.tiers[tier - 1][1] if 0 < tier < 3 else 0
+                loading += s.read(sum(self.tier_of(block) == 3 for block in q.chain[:hits]), t)
                 self.admit(q, t, context)
                 q.reused = done
                 taken = min(left, budget - tokens) if s.chunked else left
@@ -204,11 +215,23 @@ class Replica:
         if not tokens and not decoders:
             self.busy_until = NEVER
             return
-        device = s.dense(len(decoders) + tokens) if tokens else s.decode(len(decoders))
+        device = s.dense(len(decoders) * (s.guesses + 1) + tokens) if tokens else s.decode(len(decoders))
+        if tokens and s.draft_table:
+            device += s.draft(len(decoders) + tokens)
+            for _ in range(s.guesses - 1 if decoders else 0):
+                device += s.draft(len(decoders))
         if decoders:
             device += (s.per_context_prompt if tokens else s.per_context) * sum(q.context + 1 for q in decoders)
         if tokens:
             device += s.prefill_fixed + pairs * s.per_pair
+            swapping += loading - min(loading, device) * (s.pieces - 1) // s.pieces
+        self.steps = 1
+        if tokens and decoders and s.yields != 1024:
+            self.spare += s.yields
+            self.steps, self.spare = self.spare // 1024, self.spare % 1024
+            if s.paged:
+                while self.steps > 1 and self.opened_in(self.steps) > self.free:
+                    self.steps -= 1
         host = s.host + s.host_seq * (len(decoders) + (1 if tokens else 0)) + (s.host_prompt if tokens else 0)
         self.busy_until = t + swapping + max(host, device)
 
@@ -219,8 +242,12 @@ class Replica:
             q.scheduled = t
         q.stamp = self.s.next_stamp()
 
+    def opened_in(self, steps):
+        """Blocks that the running requests open in so many iterations, all of them going on."""
+        return sum((q.context + i) % self.s.block_size == 0 for q in self.running for i in range(steps))
+
     def end_step(self, t):
-        if self.decoding:
+        for _ in range(self.steps if self.decoding else 0):
             for q in self.running:
                 self.private[q] += self.opens_block(q)
                 q.context += 1
@@ -232,6 +259,7 @@ class Replica:
                     self.give(q)
                     self.running.remove(q)
         for q in self.joining:
+            self.store(q)
             q.context = q.prompt + q.generated
             if q.generated == 0:
                 q.first = t
@@ -267,7 +295,30 @@ class Settings:
     swap: int
     group: int
     tiers: list[tuple[int, int]] = field(default_factory=list)  # blocks held, ticks to bring one back
+    pool_blocks: int = 0
+    pool_ticks: int = 0  # to bring a block from the pool
+    pool_own: int = 0  # that the pool itself takes for it
+    pool_read: int = 0  # when it has read what it was asked for (one pool for all)
+    pieces: int = 1
+    guesses: int = 0
+    yields: int = 1024
+    draft_table: list[int] = field(default_factory=list)
     stamps: int = 0
+
+    def read(self, blocks, t):
+        if not blocks:
+            return 0
+        own = blocks * self.pool_ticks
+        if self.pool_own:
+            self.pool_read = max(self.pool_read, t) + blocks * self.pool_own
+            own = max(own, self.pool_read - t)
+        return own
+
+    def draft(self, m):
+        last = len(self.draft_table) - 1
+        if m <= last:
+            return self.draft_table[m]
+        return self.draft_table[last] + (m - last) * (self.draft_table[-1] - self.draft_table[-2])
 
     def dense(self, m):
         last = len(self.table) - 1
@@ -286,7 +337,8 @@ class Settings:
 
 def serve(requests: list[Request], settings: Settings, replicas: int = 1) -> list[Replica]:
     """Serve by round robin; the requests carry the answers, the replicas what they found in their caches."""
-    fleet = [Replica(settings, r) for r in range(replicas)]
+    pool = OrderedDict() if settings.pool_blocks else None
+    fleet = [Replica(settings, r, pool) for r in range(replicas)]
     turn, i = 0, 0
     while True:
         arrival = requests[i].arrival if i < len(requests) else NEVER

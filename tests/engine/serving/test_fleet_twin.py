@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from simulator.engine.serving.fleet import layout as at
 from simulator.engine.serving.fleet import single
-from simulator.engine.serving.fleet.engine_class import EngineClass, LowerTier, StepTimes
+from simulator.engine.serving.fleet.engine_class import EngineClass, LowerTier, SharedPool, StepTimes
 from simulator.engine.serving.fleet.run import FleetRun, Replicas, Rules
 from simulator.workload.requests import Chains, Requests
 from tests.engine.serving import slow_twin
@@ -91,6 +91,13 @@ def twin_settings(engine: EngineClass) -> slow_twin.Settings:
         swap=int(row[at.SWAP]),
         group=int(row[at.GROUP]),
         tiers=[(int(row[at.TIER_SLOTS + i]), int(row[at.TIER_TICKS + i])) for i in range(len(engine.lower_tiers))],
+        pool_blocks=engine.pool.tokens // engine.prefix_block_tokens if engine.pool else 0,
+        pool_ticks=int(row[at.POOL_TICKS]),
+        pool_own=round(engine.pool.pool_seconds_per_token * engine.prefix_block_tokens * 10**12) if engine.pool else 0,
+        pieces=engine.load_pieces,
+        guesses=engine.times.guesses,
+        yields=int(row[at.YIELDED]),
+        draft_table=[] if engine.times.draft is None else [int(x) for x in engine.draft_ticks()],
     )
 
 
@@ -127,7 +134,7 @@ def compare(requests: Requests, engine: EngineClass, *, replicas: int = 1, timeo
     if f.facts.shape[1] > at.LEAN:
         assert f.facts[:, at.PREEMPTIONS].tolist() == [q.preemptions for q in expected]
         assert f.facts[:, at.REUSED].tolist() == [q.reused for q in expected]
-        assert f.replicas[:, at.FOUND : at.FOUND + at.TIERS].tolist() == [replica.found for replica in fleet]
+        assert f.replicas[:, at.FOUND : at.POOL + 1].tolist() == [replica.found for replica in fleet]
     return run
 
 
@@ -140,6 +147,9 @@ def compare(requests: Requests, engine: EngineClass, *, replicas: int = 1, timeo
     preemption=st.sampled_from(["recompute", "swap", "never"]),
     prefix=st.booleans(),
     tiers=st.sampled_from([(), (64,), (48, 160), (10**6,)]),
+    pool=st.sampled_from([None, 64, 320, 10**5]),
+    pool_own=st.sampled_from([0.0, 2e-5]),
+    pieces=st.sampled_from([1, 4]),
     classes=st.sampled_from([1, 3]),
     timeout=st.sampled_from([None, 0.05, 1.0]),
     replicas=st.sampled_from([1, 3]),
@@ -153,6 +163,9 @@ def test_leaping_from_change_to_change_equals_stepping_through_every_iteration(
     preemption: str,
     prefix: bool,
     tiers: tuple[int, ...],
+    pool: int | None,
+    pool_own: float,
+    pieces: int,
     classes: int,
     timeout: float | None,
     replicas: int,
@@ -168,6 +181,10 @@ def test_leaping_from_change_to_change_equals_stepping_through_every_iteration(
         lower_tiers=tuple(LowerTier(tokens=size, seconds_per_token=1e-5 * (i + 1)) for i, size in enumerate(tiers))
         if prefix
         else (),
+        pool=SharedPool(tokens=pool, seconds_per_token=3e-5, pool_seconds_per_token=pool_own)
+        if prefix and pool
+        else None,
+        load_pieces=pieces,
         blocks=blocks,
     )
     run = compare(requests, engine, replicas=replicas, timeout_s=timeout)
@@ -217,9 +234,10 @@ def test_the_compiled_kernel_gives_the_interpreted_ones_bits() -> None:
     mixed=st.booleans(),
     preemption=st.sampled_from(["recompute", "never"]),
     blocks=st.sampled_from([30, 120]),
+    guesses=st.sampled_from([(0, 1.0, False), (2, 1.7, False), (4, 3.3, True), (1, 2.0, True)]),
 )
 def test_steps_of_guessed_tokens_are_summed_as_if_taken_one_by_one(
-    seed: int, gap: float, mixed: bool, preemption: str, blocks: int
+    seed: int, gap: float, mixed: bool, preemption: str, blocks: int, guesses: tuple[int, float, bool]
 ) -> None:
     times = StepTimes(
         dense=tuple(4e-3 + 3e-5 * m for m in range(65)),
@@ -231,6 +249,9 @@ def test_steps_of_guessed_tokens_are_summed_as_if_taken_one_by_one(
         host_per_sequence=1e-4,
         decode=tuple(2.5e-3 + 6e-5 * m for m in range(17)),
         per_context_prompt=2e-6,
+        guesses=guesses[0],
+        yields=guesses[1],
+        draft=tuple(5e-4 + 1e-6 * m for m in range(65)) if guesses[2] else None,
     )
     engine = an_engine(times=times, decode_first=mixed, preemption=preemption, blocks=blocks)
     compare(make_requests(seed, 60, gap, block=16, shared=False, classes=1), engine)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from simulator.engine.clock import MAX_TICKS, TICKS_PER_SECOND, to_ticks
 from simulator.engine.serving.fleet import layout as at
@@ -29,6 +30,7 @@ class Replicas:
     count: int
     role: str = "both"  # "both", "prefill" or "decode"
     weight: float = 1.0  # for the weighted router
+    first: int = 0  # number of the first one in its group of machines, which tells what pool of prefixes it shares
     open: int | None = None  # how many the router may use at the start; None: all
 
 
@@ -58,9 +60,11 @@ def build_fleet(requests: Requests, pools: Sequence[Replicas], rules: Rules, *, 
     injects = rules.retries > 0 or rules.elastic or disaggregated or requests.successor is not None
     classes = requests.priority is not None or requests.session is not None or rules.timeout_s is not None
     caching = any(pool.engine.preemption != "never" or pool.engine.prefix_block_tokens for pool in pools)
+    shared, caches = _shared(pools)
     return at.Fleet(
         **_world(requests, pools, rules, count, seed),
-        **_replicas(pools, count),
+        **_replicas(pools, count, shared),
+        **caches,
         **_requests(requests, rules, lean=not (injects or classes or caching), injects=injects),
         **_prefixes(requests, pools, count),
         gap_counts=np.zeros(BUCKETS if rules.keep_gaps else 0, np.int64),
@@ -120,7 +124,51 @@ def _world(requests: Requests, pools: Sequence[Replicas], rules: Rules, count: i
     return {"world": world, "open_": open_}
 
 
-def _replicas(pools: Sequence[Replicas], count: int) -> dict[str, Any]:
+def _shared(pools: Sequence[Replicas]) -> tuple[npt.NDArray[np.int64], dict[str, Any]]:
+    """Return which pool of prefixes each replica reads, and these pools, empty.
+
+    Raises:
+        InputError: engines that are to share one pool with all describe it differently.
+    """
+    names: list[int] = []
+    found: list[EngineClass] = []
+    for one in pools:
+        pool = one.engine.pool
+        if pool is None:
+            names += [at.NOBODY] * one.count
+        elif pool.replicas is not None:
+            for number in range(one.first, one.first + one.count):
+                if number % pool.replicas == 0 or not found or found[-1].pool != pool:
+                    found.append(one.engine)
+                names.append(len(found) - 1)
+        else:
+            whole = next((p for p, other in enumerate(found) if _everyones(other)), len(found))
+            found += [one.engine] * (whole == len(found))
+            if _blocks_shared(found[whole]) != _blocks_shared(one.engine):
+                raise InputError("all replicas are to share one pool, but it holds different blocks for their engines.")
+            names += [whole] * one.count
+    held = [_blocks_shared(engine) for engine in found]
+    size = max(held, default=0)
+    rows = np.zeros((len(found), at.POOL_COLUMNS), np.int64)
+    rows[:, (at.POOL_HEAD, at.POOL_TAIL)] = at.NOBODY
+    slots = np.full((len(found), size, at.POOL_SLOT_COLUMNS), at.NOBODY, np.int32)
+    for p, (engine, blocks) in enumerate(zip(found, held, strict=True)):
+        assert engine.pool is not None
+        rows[p, at.POOL_BLOCK_TICKS] = to_ticks(engine.pool.pool_seconds_per_token * engine.prefix_block_tokens)
+        slots[p, : blocks - 1, at.POOL_AFTER] = np.arange(1, blocks)
+    table = np.full((len(found), 1 << max(0, (2 * size - 1).bit_length())), at.NOBODY, np.int32)
+    return np.array(names, np.int64), {"pools": rows, "pool_slots": slots, "pool_table": table}
+
+
+def _everyones(engine: EngineClass) -> bool:
+    return engine.pool is not None and engine.pool.replicas is None
+
+
+def _blocks_shared(engine: EngineClass) -> int:
+    return 0 if engine.pool is None else engine.pool.tokens // engine.prefix_block_tokens
+
+
+def _replicas(pools: Sequence[Replicas], count: int, shared: npt.NDArray[np.int64]) -> dict[str, Any]:
     engines, dense = _engines(pools)
     rows = np.zeros((count, at.REPLICA_COLUMNS), np.int64)
     first = 0
@@ -131,6 +179,7 @@ def _replicas(pools: Sequence[Replicas], count: int) -> dict[str, Any]:
         rows[first : first + (pool.count if pool.open is None else pool.open), at.OPEN] = 1
         rows[mine, at.WEIGHT] = max(1, round(pool.weight * KILO))
         first += pool.count
+    rows[:, at.POOL_OF] = shared
     for column in (at.JOINING, at.JOINING_LAST, at.PARTIAL):
         rows[:, column] = at.NOBODY
     rows[:, at.LRU_HEAD : at.LRU_TAIL + at.TIERS] = at.NOBODY
@@ -161,6 +210,10 @@ def _engines(pools: Sequence[Replicas]) -> tuple[at.Ints, at.Ints]:
         if tail is not None:
             engines[e, at.TAIL_ROW] = len(tables)
             tables.append((tail, 0))
+        draft = pool.engine.draft_ticks()
+        if draft is not None:
+            engines[e, at.DRAFT_ROW] = len(tables)
+            tables.append((draft, int(draft[-1] - draft[-2])))
     longest = max(len(table) for table, _ in tables)
     dense = [
         np.concatenate([table, table[-1] + np.arange(1, longest - len(table) + 1) * slope]) for table, slope in tables

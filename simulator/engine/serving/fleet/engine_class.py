@@ -10,11 +10,13 @@ from simulator.engine.clock import to_ticks
 from simulator.engine.serving.fleet.layout import (
     BLOCK_SIZE,
     BLOCKS,
+    CHECKED,
     CHUNKED,
     DECODE_CONTEXT,
     DECODE_SLOPE,
     DELAY,
     DENSE_SLOPE,
+    DRAFT_ROW,
     ENGINE_COLUMNS,
     GROUP,
     HOST_FIXED,
@@ -27,6 +29,9 @@ from simulator.engine.serving.fleet.layout import (
     NEVER,
     NOBODY,
     PAGED,
+    PARTS,
+    PIECES,
+    POOL_TICKS,
     PREFILL_FIXED,
     PREFILL_PAIR,
     PREFIX_SLOTS,
@@ -37,6 +42,7 @@ from simulator.engine.serving.fleet.layout import (
     TIER_TICKS,
     TIERS,
     TOKEN_BUDGET,
+    YIELDED,
     Ints,
 )
 from simulator.foundation.errors import Infeasible, InputError
@@ -51,7 +57,9 @@ class StepTimes:
     prompt, of which a causal prompt of n tokens after k cached ones has n (k + n / 2).
 
     Where a generated token does not cost what a pass costs (speculative decoding), ``decode`` stands for ``dense`` in
-    steps without prompt tokens, and ``per_context_prompt`` for ``per_context`` in steps that hold some.
+    steps without prompt tokens, and ``per_context_prompt`` for ``per_context`` in steps that hold some. In these each
+    running request has ``guesses`` tokens checked beside its own and gets a mean of ``yields``; ``draft[m]`` is one
+    pass of the model that guesses over m tokens.
     """
 
     dense: tuple[float, ...]
@@ -63,6 +71,9 @@ class StepTimes:
     host_per_sequence: float = 0.0
     decode: tuple[float, ...] | None = None
     per_context_prompt: float | None = None
+    guesses: int = 0
+    yields: float = 1.0
+    draft: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +99,23 @@ class Gathering:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SharedPool:
+    """Where prefixes lie that several replicas find: what it holds and how fast it is read.
+
+    Attributes:
+        tokens: of the whole pool.
+        seconds_per_token: over the reader's own link.
+        pool_seconds_per_token: of the pool itself, for all its readers together; 0: it keeps nobody waiting.
+        replicas: that share one pool, one after the other; None: all of the fleet.
+    """
+
+    tokens: int
+    seconds_per_token: float
+    pool_seconds_per_token: float = 0.0
+    replicas: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EngineClass:
     """One kind of replica: times, cache and scheduler settings under vLLM's names."""
 
@@ -102,6 +130,8 @@ class EngineClass:
     swap_seconds_per_token: float = 0.0
     prefix_block_tokens: int = 0  # tokens of one prefix block; 0: no prefix cache
     lower_tiers: tuple[LowerTier, ...] = ()  # of the prefix cache, nearest first; two at the most
+    pool: SharedPool | None = None  # of the prefix cache, beside those tiers
+    load_pieces: int = 1  # in which a prefix is brought back beside computing (layers); 1: all of it before
     link_seconds_per_token: float = 0.0  # to send a cache to another replica
     link_latency: float = 0.0
     gathering: Gathering | None = None  # of a class that answers in one pass
@@ -126,8 +156,12 @@ class EngineClass:
                 f"prefix_block_tokens={self.prefix_block_tokens} is not a multiple of block_size={self.block_size}."
             )
 
-        if self.lower_tiers and not self.prefix_block_tokens:
+        if (self.lower_tiers or self.pool) and not self.prefix_block_tokens:
             raise InputError("lower tiers keep prefixes; they need a prefix cache.")
+        if self.pool is not None and self.pool.tokens < self.prefix_block_tokens:
+            raise InputError(f"a pool of {self.pool.tokens} tokens holds no block of {self.prefix_block_tokens}.")
+        if self.load_pieces < 1:
+            raise InputError(f"prefixes come in at least one piece; found {self.load_pieces}.")
         if len(self.lower_tiers) >= TIERS:
             raise InputError(f"{len(self.lower_tiers)} tiers below device memory; there may be {TIERS - 1}.")
 
@@ -158,6 +192,10 @@ class EngineClass:
         for i, tier in enumerate(self.lower_tiers):
             row[TIER_SLOTS + i] = tier.tokens // self.prefix_block_tokens
             row[TIER_TICKS + i] = to_ticks(tier.seconds_per_token * self.prefix_block_tokens)
+        if self.pool is not None:
+            row[POOL_TICKS] = to_ticks(self.pool.seconds_per_token * self.prefix_block_tokens)
+        row[PIECES] = self.load_pieces
+        row[CHECKED], row[YIELDED], row[DRAFT_ROW] = times.guesses + 1, round(times.yields * PARTS), NOBODY
         table = self.dense_ticks()
         row[DENSE_SLOPE] = _slope(table)
         row[DECODE_SLOPE] = _slope(self.decode_ticks())
@@ -180,6 +218,10 @@ class EngineClass:
         """Return the table of what passes between a step and its answers; ``TAIL_ROW`` says where a fleet keeps it."""
         tail = None if self.gathering is None else self.gathering.tail_s
         return None if tail is None else np.array([to_ticks(each) for each in tail], np.int64)
+
+    def draft_ticks(self) -> Ints | None:
+        """Return the table of a pass of the draft; ``DRAFT_ROW`` of the row says where a fleet keeps it."""
+        return None if self.times.draft is None else _ticks(self.times.draft)
 
 
 def _ticks(seconds: tuple[float, ...]) -> Ints:

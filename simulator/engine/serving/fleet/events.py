@@ -58,6 +58,7 @@ from simulator.engine.serving.fleet.layout import (
 from simulator.engine.serving.fleet.life import generated_by, hold, leave_running, refuse, send_away, settle
 from simulator.engine.serving.fleet.memory import give_memory, make_room
 from simulator.engine.serving.fleet.planning import decode_ticks, host_ticks, is_full, join_running
+from simulator.engine.serving.fleet.pool import store
 from simulator.engine.serving.fleet.queues import front, wait_last
 from simulator.engine.serving.fleet.routing import choose
 from simulator.engine.serving.stepping import span, steps_until
@@ -119,7 +120,7 @@ def note_gaps(f: Fleet, e: int, r: int, steps: int, time: int) -> None:
     running = row[RUNNING]
     stall, row[STALL] = row[STALL], 0
     if row[MODE] == PREFILL:
-        count_gaps(f.gap_counts, 1, time - row[START], 0, 1, running)
+        count_gaps(f.gap_counts, steps, (time - row[START]) // steps, 0, 1, running)
         return
     first = decode_ticks(f, e, running) + f.engines[e, DECODE_CONTEXT] * (row[CONTEXT] + running)
     floor = host_ticks(f, e, running)
@@ -134,20 +135,23 @@ def note_gaps(f: Fleet, e: int, r: int, steps: int, time: int) -> None:
 def decode_progress(f: Fleet, e: int, r: int, time: int) -> None:
     """Give every running request the tokens of the step, and let those that are complete go."""
     row = f.replicas[r]
-    steps = row[STEPS]
+    left = row[STEPS]
     if len(f.gap_counts) > 0:
-        note_gaps(f, e, r, steps, time)
-    if f.engines[e, PAGED] > 0:
-        row[USED] += growth(f, e, r, steps)
-        if f.engines[e, PREFIX_SLOTS] > 0:
-            make_room(f, e, r, 0)
-    row[CONTEXT] += row[RUNNING] * steps
-    row[ITERATION] += steps
-    row[DECODED] += row[RUNNING] * steps
-    while row[RUNNING] > 0 and last_iteration(f, r, 0) == row[ITERATION]:
-        k = request_at(f, r, 0)
-        leave_running(f, e, r, 0)
-        settle(f, k, time, FINISHED)
+        note_gaps(f, e, r, left, time)
+    while left > 0 and row[RUNNING] > 0:
+        steps = min(left, last_iteration(f, r, 0) - row[ITERATION])  # guesses may end a request before the step's last
+        left -= steps
+        if f.engines[e, PAGED] > 0:
+            row[USED] += growth(f, e, r, steps)
+            if f.engines[e, PREFIX_SLOTS] > 0:
+                make_room(f, e, r, 0)
+        row[CONTEXT] += row[RUNNING] * steps
+        row[ITERATION] += steps
+        row[DECODED] += row[RUNNING] * steps
+        while row[RUNNING] > 0 and last_iteration(f, r, 0) == row[ITERATION]:
+            k = request_at(f, r, 0)
+            leave_running(f, e, r, 0)
+            settle(f, k, time, FINISHED)
 
 
 @jit
@@ -158,6 +162,8 @@ def prompts_done(f: Fleet, e: int, r: int, time: int) -> None:
     while k != NOBODY:
         after = f.facts[k, FOLLOWING]
         before = generated_by(f, k)
+        if f.engines[e, PREFIX_SLOTS] > 0:
+            store(f, r, k)
         if before == 0:
             f.times[k, FIRST] = time
         left = f.facts[k, OUTPUT] - before - 1

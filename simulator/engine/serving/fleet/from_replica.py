@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -16,7 +17,7 @@ from simulator.costs.serving.iteration import (
     pair_seconds,
 )
 from simulator.costs.serving.speculative import draft_of, token_context_seconds, token_dense_seconds
-from simulator.engine.serving.fleet.engine_class import EngineClass, LowerTier, StepTimes
+from simulator.engine.serving.fleet.engine_class import EngineClass, LowerTier, SharedPool, StepTimes
 
 #: tokens per iteration at which the closed form is evaluated exactly; between them it is interpolated
 _EXACT_UP_TO: Final = 64
@@ -25,8 +26,6 @@ _POINTS: Final = 96
 
 def step_times(replica: Replica, *, typical_prompt: float, typical_context: float) -> StepTimes:
     """Return the seconds of an iteration by tokens, up to the engine's budget.
-
-    Guessed tokens are checked in steps without prompt tokens only; in others each request generates one token.
 
     Args:
         replica: the model on its devices.
@@ -45,14 +44,14 @@ def step_times(replica: Replica, *, typical_prompt: float, typical_context: floa
     speculation, draft = replica.speculation, draft_of(replica)
     per_context = context_seconds(replica, typical=typical_context)
     per_pair = pair_seconds(replica, typical=max(typical_prompt, 1.0))
-    context_prompt, decode, yields = None, None, 1.0
+    context_prompt, decode, guessing, yields, guesses = None, None, None, 1.0, 0
     if draft is not None:  # it reads prompts too
-        dense = dense + np.interp(np.arange(last + 1), points, dense_seconds(draft, points))
+        guessing = tuple(np.interp(np.arange(last + 1), points, dense_seconds(draft, points)).tolist())
         per_pair += pair_seconds(draft, typical=max(typical_prompt, 1.0))
     if speculation is not None:
-        yields, context_prompt = speculation.expected_tokens, per_context
-        context_prompt += context_seconds(draft, typical=typical_context) if draft is not None else 0.0
+        yields, guesses = speculation.expected_tokens, speculation.tokens
         per_context = token_context_seconds(replica, speculation, typical=typical_context)
+        context_prompt = per_context * yields
         running = np.maximum(1.0, np.arange(engine.max_num_seqs + 1))
         decode = tuple((token_dense_seconds(replica, running, speculation) + serial / yields).tolist())
     with_prompts = max(0.0, host_seconds(replica, prompts=True) - host)
@@ -66,7 +65,29 @@ def step_times(replica: Replica, *, typical_prompt: float, typical_context: floa
         host_per_sequence=engine.host_per_sequence_s,
         decode=decode,
         per_context_prompt=context_prompt,
+        guesses=guesses,
+        yields=yields,
+        draft=guessing,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolBytes:
+    """A pool of prefixes in bytes and bytes per second; see :class:`SharedPool`."""
+
+    size: float
+    bandwidth: float
+    pool_bandwidth: float | None
+    replicas: int | None
+
+    def in_tokens(self, each: float) -> SharedPool:
+        """Return the pool where a token of the whole replica takes ``each`` bytes."""
+        return SharedPool(
+            tokens=int(self.size / each),
+            seconds_per_token=each / self.bandwidth,
+            pool_seconds_per_token=each / self.pool_bandwidth if self.pool_bandwidth else 0.0,
+            replicas=self.replicas,
+        )
 
 
 def _adapter_load(replica: Replica) -> float:
@@ -95,10 +116,13 @@ def engine_class_of(
     link_latency: float = 0.0,
     swap_bandwidth: float | None = None,
     lower_tiers: Sequence[tuple[float, float]] = (),
+    pool: PoolBytes | None = None,
+    load_pieces: int = 1,
 ) -> EngineClass:
     """Return the kernel's engine class of a replica; what is None is the engine's habit.
 
-    ``lower_tiers`` of the prefix cache are bytes of the replica and bytes per second from there, nearest first.
+    ``lower_tiers`` of the prefix cache are bytes of the replica and bytes per second from there, nearest first;
+    ``pool`` is what it shares with others, and ``load_pieces`` in how many pieces prefixes are brought back.
 
     Raises:
         Infeasible: the weights leave no room for a cache.
@@ -123,4 +147,6 @@ def engine_class_of(
         lower_tiers=tuple(
             LowerTier(tokens=int(size / each), seconds_per_token=each / bandwidth) for size, bandwidth in lower_tiers
         ),
+        pool=None if pool is None else pool.in_tokens(each),
+        load_pieces=load_pieces,
     )

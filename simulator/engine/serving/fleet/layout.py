@@ -64,10 +64,13 @@ MAX_CLASSES: Final = 8
 LRU_HEAD: Final = 44  # of the prefix blocks kept though nobody references them, in device memory; and in lower tiers
 LRU_TAIL: Final = 47
 CACHED: Final = 50  # how many those are
-FOUND: Final = 53  # prompt tokens found in device memory, and in lower tiers
+FOUND: Final = 53  # prompt tokens found in device memory, in lower tiers, and in the pool
 TIERS: Final = 3
-IDLE_BEFORE: Final = 56  # the one that was idle before it, where all take from one queue; AWAKE: it is not idle
-REPLICA_COLUMNS: Final = 57
+POOL: Final = 56  # what ``FOUND`` counts for the pool
+SPARE: Final = 57  # guessed tokens that are due but not yet generated, in 1 / PARTS
+POOL_OF: Final = 58  # row of ``pools`` that the replica reads; NOBODY: none
+IDLE_BEFORE: Final = 59  # the one that was idle before it, where all take from one queue; AWAKE: it is not idle
+REPLICA_COLUMNS: Final = 60
 
 # columns of ``engines``
 MAX_SEQS: Final = 0
@@ -96,7 +99,13 @@ TIER_SLOTS: Final = 22  # prefix blocks that the first lower tier holds, and the
 TIER_TICKS: Final = 24  # ticks to bring one back from there
 DELAY: Final = 26  # ticks that the first of a batch waits for others, where a pass gives the answer; NEVER: until full
 TAIL_ROW: Final = 27  # row of ``dense`` with the ticks from the end of such a pass to its answers; NOBODY: none
-ENGINE_COLUMNS: Final = 28
+CHECKED: Final = 28  # tokens that a running request adds to a step with prompt tokens: its own, and guesses
+YIELDED: Final = 29  # tokens that it gets from such a step, in 1 / PARTS
+DRAFT_ROW: Final = 30  # row of ``dense`` for one pass of the draft that guesses; NOBODY: none
+PIECES: Final = 31  # pieces in which a prefix is brought back beside computing; 1: all of it before
+POOL_TICKS: Final = 32  # ticks to bring one prefix block from the pool, were nobody else reading
+ENGINE_COLUMNS: Final = 33
+PARTS: Final = 1024  # of a token
 
 # columns of ``world``
 NEXT: Final = 0  # next arrival
@@ -158,6 +167,20 @@ AFTER: Final = 3
 TIER: Final = 4  # where it lies: 0 in device memory
 SLOT_COLUMNS: Final = 5
 
+# columns of ``pools``, one row per pool that several replicas share
+POOL_HEAD: Final = 0  # of its blocks, stored longest ago first
+POOL_TAIL: Final = 1
+POOL_HELD: Final = 2
+POOL_FREE_SLOT: Final = 3
+POOL_READ: Final = 4  # when it has read what it was asked for
+POOL_BLOCK_TICKS: Final = 5  # ticks in which it reads one block for somebody; 0: it keeps nobody waiting
+POOL_COLUMNS: Final = 6
+
+# columns of ``pool_slots``, one row per block of a pool; the first is BLOCK
+POOL_BEFORE: Final = 1
+POOL_AFTER: Final = 2
+POOL_SLOT_COLUMNS: Final = 3
+
 # rows of ``agenda`` (a heap of replicas by the end of their step) and ``later`` (a heap of arrivals to come)
 TIME: Final = 0
 NAME: Final = 1
@@ -208,4 +231,7 @@ class Fleet(NamedTuple):
     chain: Shorts
     slots: Shorts  # [replica, slot, 5]
     table: Shorts  # [replica, power of two] open addressing: slot or NOBODY
+    pools: Ints
+    pool_slots: Shorts  # [pool, slot, 3]
+    pool_table: Shorts  # as ``table``
     gap_counts: Ints  # inter-token gaps by logarithmic bucket; length 0: not kept

@@ -133,7 +133,7 @@ class FleetOutcome:
             "decoded_tokens": rows[:, at.DECODED].copy(),
             "prompt_tokens": rows[:, at.PREFILLED].copy(),
             "preemptions": rows[:, at.PREEMPTED].copy(),
-            "found_tokens": rows[:, at.FOUND : at.FOUND + at.TIERS].copy(),
+            "found_tokens": rows[:, at.FOUND : at.POOL + 1].copy(),
             "loading_s": rows[:, at.LOADED] / TICKS_PER_SECOND,
             "mean_batch": rows[:, at.DECODED] / steps,
         }

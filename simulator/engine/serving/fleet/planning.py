@@ -14,6 +14,7 @@ from simulator.engine.serving.fleet.layout import (
     ABSENT,
     BLOCK_SIZE,
     BLOCKS,
+    CHECKED,
     CHUNKED,
     CLASS,
     CONTEXT,
@@ -23,6 +24,7 @@ from simulator.engine.serving.fleet.layout import (
     DECODE_ROW,
     DECODE_SLOPE,
     DENSE_SLOPE,
+    DRAFT_ROW,
     FOLLOWING,
     GENERATED,
     GROUP,
@@ -34,6 +36,7 @@ from simulator.engine.serving.fleet.layout import (
     JOINING,
     JOINING_LAST,
     LEAN,
+    LOADED,
     LOADING,
     MAX_SEQS,
     MAX_WAITING,
@@ -45,6 +48,8 @@ from simulator.engine.serving.fleet.layout import (
     PAGED,
     PARTIAL,
     PARTIAL_DONE,
+    PARTS,
+    PIECES,
     PREFILL,
     PREFILL_FIXED,
     PREFILL_PAIR,
@@ -56,6 +61,7 @@ from simulator.engine.serving.fleet.layout import (
     REUSED,
     RUNNING,
     SCHEDULED,
+    SPARE,
     STALL,
     STAMP,
     STAMPED,
@@ -67,6 +73,7 @@ from simulator.engine.serving.fleet.layout import (
     TOKEN_BUDGET,
     USED,
     WAITING,
+    YIELDED,
     Fleet,
 )
 from simulator.engine.serving.fleet.life import generated_by, preempt_until_next_step_fits, settle
@@ -74,6 +81,15 @@ from simulator.engine.serving.fleet.memory import fits, take_memory
 from simulator.engine.serving.fleet.prefix import bring_ticks, matched
 from simulator.engine.serving.fleet.queues import front, take_front
 from simulator.engine.serving.stepping import span, steps_until
+
+
+@jit
+def row_ticks(f: Fleet, row: int, tokens: int) -> int:
+    """Return a row of the table at so many tokens; beyond its end it goes on as it ends."""
+    last = f.dense.shape[1] - 1
+    if tokens <= last:
+        return int(f.dense[row, tokens])
+    return int(f.dense[row, last] + (tokens - last) * (f.dense[row, last] - f.dense[row, last - 1]))
 
 
 @jit
@@ -92,6 +108,29 @@ def decode_ticks(f: Fleet, e: int, running: int) -> int:
     if running <= last:
         return int(f.dense[row, running])
     return int(f.dense[row, last] + (running - last) * f.engines[e, DECODE_SLOPE])
+
+
+@jit
+def guessing_ticks(f: Fleet, e: int, running: int, tokens: int) -> int:
+    """Return the ticks of the draft in a step of so many prompt tokens and running requests.
+
+    Its first pass reads the prompts too; each further guess is one pass more over the running requests.
+    """
+    row = f.engines[e, DRAFT_ROW]
+    if row == NOBODY:
+        return 0
+    further = f.engines[e, CHECKED] - 2 if running > 0 else 0
+    return int(row_ticks(f, row, running + tokens) + further * row_ticks(f, row, running))
+
+
+@jit
+def waited_ticks(loading: int, device: int, pieces: int) -> int:
+    """Return how much longer a step takes whose prefixes are brought back in ``loading`` ticks, in equal pieces.
+
+    Each piece (a layer) computes when it is there, while the next one comes: ``max + min / pieces`` of both for the
+    step. All of it waits where there is one piece.
+    """
+    return loading - min(loading, device) * (pieces - 1) // pieces
 
 
 @jit
@@ -160,10 +199,28 @@ def cached_tokens(f: Fleet, e: int, r: int, k: int, context: int) -> int:
 
 
 @jit
-def bring_prefix(f: Fleet, e: int, r: int, k: int) -> None:
-    """Let the step wait for what of the request's prefix lies in lower tiers."""
+def bring_prefix(f: Fleet, e: int, r: int, k: int, time: int) -> None:
+    """Let the step wait for what of the request's prefix lies in lower tiers or in the pool."""
     if f.engines[e, PREFIX_SLOTS] > 0:
-        f.replicas[r, LOADING] += bring_ticks(f, e, r, k, matched(f, r, k))
+        f.replicas[r, LOADING] += bring_ticks(f, e, r, k, matched(f, r, k), time)
+
+
+@jit
+def guessed_steps(f: Fleet, e: int, r: int) -> int:
+    """Return the iterations that a step with prompt tokens takes the running requests on: what its guesses yield.
+
+    A pass yields a mean of ``YIELDED`` tokens; what of it is no whole token is left for the next one. Where the cache
+    has no room for so many, fewer.
+    """
+    row, engine = f.replicas[r], f.engines[e]
+    if engine[YIELDED] == PARTS:
+        return 1
+    due = row[SPARE] + engine[YIELDED]
+    row[SPARE] = due % PARTS
+    steps = due // PARTS
+    if engine[PAGED] > 0:
+        steps = min(steps, max(1, steps_within(f, e, r, engine[BLOCKS] - row[USED])))
+    return int(steps)
 
 
 @jit
@@ -208,7 +265,7 @@ def start_prompt(f: Fleet, e: int, r: int, k: int, time: int, room: int, alone: 
     left = context - done
     if not chunked and left > room and not alone:
         return 0, 0
-    bring_prefix(f, e, r, k)
+    bring_prefix(f, e, r, k, time)
     admit(f, e, r, k, time, context)
     if f.facts.shape[1] > LEAN:
         f.facts[k, REUSED] = done
@@ -237,7 +294,7 @@ def fill_step(f: Fleet, e: int, r: int, time: int, budget: int) -> tuple[int, in
             if ticks < 0:
                 break
             swapping += ticks
-            budget -= 1 if engine[MIXED] > 0 else 0
+            budget -= engine[CHECKED] if engine[MIXED] > 0 else 0
             continue
         more, its_pairs = start_prompt(f, e, r, k, time, budget - tokens, joined == 0, reserved)
         if more == 0:
@@ -277,22 +334,24 @@ def plan(f: Fleet, r: int, time: int) -> None:
         if paged:
             ticks = preempt_until_next_step_fits(f, e, r)
             evicted, swapping = ticks >= 0, max(ticks, 0)
-        budget -= row[RUNNING]
+        budget -= row[RUNNING] * engine[CHECKED]
     tokens, pairs = 0, 0
     if not evicted:
         tokens, pairs, more = fill_step(f, e, r, time, budget)
-        swapping += more + row[LOADING]
-        row[LOADING] = 0
+        swapping += more
     if tokens == 0 and paged and not mixed:
         swapping += max(preempt_until_next_step_fits(f, e, r), 0)
     running = row[RUNNING]
     if tokens > 0:
         if not mixed:
             running = 0
-        device = dense_ticks(f, e, running + tokens) + engine[PREFILL_FIXED] + pairs * engine[PREFILL_PAIR]
+        device = dense_ticks(f, e, running * engine[CHECKED] + tokens) + guessing_ticks(f, e, running, tokens)
+        device += engine[PREFILL_FIXED] + pairs * engine[PREFILL_PAIR]
         device += engine[PROMPT_CONTEXT] * (row[CONTEXT] + running) if running > 0 else 0
+        waited = waited_ticks(row[LOADING], device, engine[PIECES])
+        row[LOADING], row[LOADED], swapping = 0, row[LOADED] + waited, swapping + waited
         step = max(host_ticks(f, e, running + 1) + engine[HOST_PROMPT], device)
-        row[MODE], row[START], row[STEPS] = PREFILL, time + swapping, 1
+        row[MODE], row[START], row[STEPS] = PREFILL, time + swapping, guessed_steps(f, e, r) if running > 0 else 1
         row[PREFILLED] += tokens
         if not mixed:
             row[STALL] += swapping + step

@@ -1,17 +1,18 @@
 """The prefix cache of a replica: blocks by identity, least recently released leaves first.
 
 A block that a running request uses is pinned (references above zero); a released one stays until its room is needed.
-Blocks are numbers (the same number means the same tokens and the same history), found by open addressing with linear
-probing; slots form one doubly linked list of released blocks per tier and one free list.
+Slots form one doubly linked list of released blocks per tier and one free list.
 
 Below device memory there may be tiers (host memory, drives). A block whose room is needed goes down a tier, where the
 oldest makes room in turn; the last tier forgets. A block lies in one place; a request that begins with blocks of lower
-tiers waits until they are brought back. Moving down is taken to be hidden behind computing.
+tiers waits until they are brought back. Moving down is taken to be hidden behind computing. Beside them there may be a
+pool that several replicas share (``pool``).
 """
 
 from __future__ import annotations
 
 from simulator.engine.serving.compiled import jit, jit_apart
+from simulator.engine.serving.fleet.identities import drop, enter, slot_of
 from simulator.engine.serving.fleet.layout import (
     AFTER,
     BEFORE,
@@ -21,10 +22,10 @@ from simulator.engine.serving.fleet.layout import (
     FOUND,
     FREE_SLOT,
     GROUP,
-    LOADED,
     LRU_HEAD,
     LRU_TAIL,
     NOBODY,
+    POOL,
     REFERENCES,
     TIER,
     TIER_SLOTS,
@@ -32,33 +33,23 @@ from simulator.engine.serving.fleet.layout import (
     TIERS,
     Fleet,
 )
+from simulator.engine.serving.fleet.pool import pooled, read_ticks
 
 
 @jit
-def place_of(f: Fleet, block: int) -> int:
-    """Return where the search for a block begins (Knuth's multiplicative hash)."""
-    return int(((int(block) * 2654435761) & 0xFFFFFFFF) % f.table.shape[1])
-
-
-@jit_apart
 def find(f: Fleet, r: int, block: int) -> int:
     """Return the slot of a block at replica ``r``, or NOBODY."""
-    size = f.table.shape[1]
-    at = place_of(f, block)
-    while f.table[r, at] != NOBODY:
-        if f.slots[r, f.table[r, at], BLOCK] == block:
-            return int(f.table[r, at])
-        at = (at + 1) % size
-    return NOBODY
+    return slot_of(f.table, f.slots, r, block)
 
 
 @jit_apart
 def matched(f: Fleet, r: int, k: int) -> int:
-    """Return how many leading prefix blocks of request ``k`` replica ``r`` remembers."""
+    """Return how many leading prefix blocks of request ``k`` replica ``r`` remembers, or its pool."""
     begin = f.chain_start[k]
     count = f.chain_start[k + 1] - begin
     for i in range(count):
-        if find(f, r, f.chain[begin + i]) == NOBODY:
+        block = f.chain[begin + i]
+        if find(f, r, block) == NOBODY and not pooled(f, r, block):
             return i
     return int(count)
 
@@ -110,19 +101,8 @@ def lower_oldest(f: Fleet, e: int, r: int) -> None:
 
 @jit_apart
 def forget(f: Fleet, r: int, slot: int) -> None:
-    """Drop a block that is in no list, closing the gap it leaves in the table."""
-    size = f.table.shape[1]
-    hole = place_of(f, f.slots[r, slot, BLOCK])
-    while f.table[r, hole] != slot:
-        hole = (hole + 1) % size
-    at = (hole + 1) % size
-    while f.table[r, at] != NOBODY:
-        home = place_of(f, f.slots[r, f.table[r, at], BLOCK])
-        if (at - home) % size >= (at - hole) % size:
-            f.table[r, hole] = f.table[r, at]
-            hole = at
-        at = (at + 1) % size
-    f.table[r, hole] = NOBODY
+    """Drop a block that is in no list."""
+    drop(f.table, f.slots, r, slot)
     f.slots[r, slot, AFTER] = f.replicas[r, FREE_SLOT]
     f.replicas[r, FREE_SLOT] = slot
 
@@ -155,10 +135,7 @@ def remember(f: Fleet, r: int, block: int) -> None:
     slot = int(f.replicas[r, FREE_SLOT])
     f.replicas[r, FREE_SLOT] = f.slots[r, slot, AFTER]
     f.slots[r, slot, BLOCK], f.slots[r, slot, REFERENCES], f.slots[r, slot, TIER] = block, 1, 0
-    at = place_of(f, block)
-    while f.table[r, at] != NOBODY:
-        at = (at + 1) % f.table.shape[1]
-    f.table[r, at] = slot
+    enter(f.table, f.slots, r, slot)
 
 
 @jit_apart
@@ -176,15 +153,21 @@ def release(f: Fleet, r: int, k: int) -> int:
 
 
 @jit_apart
-def bring_ticks(f: Fleet, e: int, r: int, k: int, blocks: int) -> int:
-    """Note in which tiers the first blocks of request ``k`` are found; return the ticks until all are in the device."""
-    ticks = 0
+def bring_ticks(f: Fleet, e: int, r: int, k: int, blocks: int, time: int) -> int:
+    """Note where the first blocks of request ``k`` are found; return the ticks until all are in the device."""
+    ticks, away = 0, 0
     begin = f.chain_start[k]
     tokens = f.engines[e, GROUP] * f.engines[e, BLOCK_SIZE]
     for i in range(blocks):
-        tier = f.slots[r, find(f, r, f.chain[begin + i]), TIER]
+        slot = find(f, r, f.chain[begin + i])
+        if slot == NOBODY:
+            away += 1
+            continue
+        tier = f.slots[r, slot, TIER]
         f.replicas[r, FOUND + tier] += tokens
         if tier > 0:
             ticks += f.engines[e, TIER_TICKS + tier - 1]
-    f.replicas[r, LOADED] += ticks
+    if away > 0:
+        f.replicas[r, POOL] += away * tokens
+        ticks += read_ticks(f, e, r, away, time)
     return int(ticks)

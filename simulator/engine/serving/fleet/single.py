@@ -61,8 +61,11 @@ def _serve(
     held: list[int],
 ) -> tuple[list[int], list[int], list[int]]:
     """Return when each served request was admitted, had its first token, and ended."""
-    dense, decode = fleet.dense[0].tolist(), fleet.dense[engine[at.DECODE_ROW]].tolist()
-    last, slope, steep = len(dense) - 1, engine[at.DENSE_SLOPE], engine[at.DECODE_SLOPE]
+    prompts, decode = fleet.dense[0], fleet.dense[engine[at.DECODE_ROW]].tolist()
+    if engine[at.DRAFT_ROW] != at.NOBODY:  # it reads them too
+        prompts = prompts + fleet.dense[engine[at.DRAFT_ROW]]
+    dense, steep = prompts.tolist(), engine[at.DECODE_SLOPE]
+    last, slope = len(dense) - 1, dense[-1] - dense[-2]
     per_context, per_pair, fixed = engine[at.DECODE_CONTEXT], engine[at.PREFILL_PAIR], engine[at.PREFILL_FIXED]
     host, host_seq = engine[at.HOST_FIXED], engine[at.HOST_PER_SEQ]
     max_seqs, budget, blocks = engine[at.MAX_SEQS], engine[at.TOKEN_BUDGET], engine[at.BLOCKS]
