@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from simulator.results.report import Report
     from simulator.scenario import Scenario
 
 
@@ -35,6 +38,9 @@ class Answer:
         draw: writes pictures and traces into a folder and returns their paths.
         explanation: in sentences, for ``rackcast explain``.
         missed: limits that are missed, one sentence each.
+        drawn: the pictures by caption, for the page.
+        report: the page of the run, where its kind has one; else there is one of tables and pictures.
+        scenario: what was run.
     """
 
     summary: str
@@ -43,6 +49,34 @@ class Answer:
     draw: Callable[[Path], list[Path]]
     explanation: str = ""
     missed: tuple[str, ...] = field(default=())
+    drawn: Callable[[], Mapping[str, tuple[Figure, Any]]] = dict
+    report: Callable[[], Report] | None = None
+    scenario: Scenario | None = None
+
+    def html(self) -> str:
+        """Return the run as one page."""
+        from simulator.results.report import page
+        from simulator.study.pages.plain import plain_page
+        from simulator.study.pages.seeds import with_intervals
+
+        assert self.scenario is not None, "answer_for says what was run"
+        if self.report is not None:
+            found = self.report()
+        else:
+            found = plain_page(self.scenario, self.summary, self.explanation, self._shown(), self.drawn(), self.missed)
+        return page(with_intervals(found, self._shown("intervals").get("intervals")))
+
+    def _shown(self, *names: str) -> Mapping[str, tuple[Sequence[str], Sequence[Sequence[object]]]]:
+        """Return tables as people read them, all or some; intervals are told apart."""
+        from simulator.cli.output import Styled
+        from simulator.cli.readable import readable
+
+        found = {}
+        for name in names or [name for name in self.tables if name != "intervals"]:
+            if name in self.tables:
+                heads, rows = readable(self.tables[name].columns, self.tables[name].rows)
+                found[name] = heads, [[one.text if isinstance(one, Styled) else one for one in row] for row in rows]
+        return found
 
 
 #: class of workload -> the module whose function ``answer(scenario, workload)`` runs it
@@ -103,7 +137,7 @@ def answer_for(
         return found
 
     found = play(scenario) if scenario.run.seeds == 1 else _replicated(scenario, play)
-    return replace(found, facts={**found.facts, "inputs": inputs_of(scenario)})
+    return replace(found, facts={**found.facts, "inputs": inputs_of(scenario)}, scenario=scenario)
 
 
 def _replicated(scenario: Scenario, play: Callable[[Scenario], Answer]) -> Answer:

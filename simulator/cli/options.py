@@ -17,6 +17,10 @@ OutDir = Annotated[
     Path | None, typer.Option("--out", metavar="DIR", help="Write tables and pictures there.", show_default=False)
 ]
 
+Html = Annotated[
+    Path | None, typer.Option("--html", metavar="FILE", help="Write one self-contained page.", show_default=False)
+]
+
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a key, as in cluster.nodes[0].count=32; repeatable.",

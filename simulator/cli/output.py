@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from simulator import __version__
@@ -165,6 +166,17 @@ def warn(text: str) -> None:
     """Say on stderr what the reader should doubt."""
     if not _current.get().quiet:
         _say("warning", "yellow", text)
+
+
+def page(text: Callable[[], str], *places: Path | None) -> None:
+    """Write a page to every place that is named, and say so on stderr; without a place it is not made."""
+    from simulator.foundation.files import write_atomic
+
+    named = [place for place in places if place is not None]
+    if named:
+        html = text()
+        for place in named:
+            note(f"wrote {write_atomic(place, html)}")
 
 
 def note(text: str, *, level: int = 0) -> None:

@@ -151,14 +151,9 @@ def _meter(question: Scenario, workload: str | None) -> AbstractContextManager[C
 
 def _page(found: Answer, html: Path | None, out: Path | None) -> None:
     """Write the page where it is asked for, and into the bundle."""
-    from simulator.foundation.files import write_atomic
     from simulator.planner.pages import html_of
 
-    places = [*([] if html is None else [html]), *([] if out is None else [out / "report.html"])]
-    if places:
-        text = html_of(found)
-        for place in places:
-            output.note(f"wrote {write_atomic(place, text)}")
+    output.page(lambda: html_of(found), html, None if out is None else out / "report.html")
 
 
 def _failing(fail_on: str | None, expect: Path | None) -> tuple[str, ...]:

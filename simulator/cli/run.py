@@ -55,6 +55,7 @@ def command(
             show_default=False,
         ),
     ] = None,
+    html: options.Html = None,
     as_json: options.Json = False,
     as_csv: options.Csv = False,
 ) -> int:
@@ -64,7 +65,7 @@ def command(
     goes on from there to the same result. Above ten million requests it is played in windows that memory holds.
 
     With --out: result.json, a CSV per table, timeline, memory, layout and waterfall as pictures, and trace.json for
-    Perfetto or Chrome.
+    Perfetto or Chrome. With --html: one page with the figures, how sure they are, what bounds them, and the pictures.
 
     example: rackcast run scenarios/gpt3-175b-megatron.yaml --out out/gpt3
     """
@@ -77,6 +78,7 @@ def command(
     status = _SLO_MISSED if answer.missed and fail_on == "slo" else 0
     if out is not None:
         write(answer, out, status=status)
+    output.page(answer.html, html)
     for text in answer.missed:
         output.warn(text)
     if as_json:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simulator.cli.answer import Answer, Table
@@ -17,6 +16,7 @@ def answer(scenario: Scenario, workload: Any) -> Answer:
     """Play the job; raises :class:`Infeasible` if host memory does not hold its loader."""
     from simulator.engine.data.run import DataRun
     from simulator.foundation.randomness import Streams
+    from simulator.results.style import save
     from simulator.scenario.data import DataWorkload
 
     placed = workload.on(scenario.cluster) if isinstance(workload, DataWorkload) else workload
@@ -30,7 +30,8 @@ def answer(scenario: Scenario, workload: Any) -> Answer:
         summary=_summary(run),
         facts=facts,
         tables={"metrics": Table(columns=("metric", "value"), rows=metrics), per: _table(run.rows())},
-        draw=lambda folder: _draw(run, folder),
+        draw=lambda folder: [save(one[0], folder / f"{name}.png") for name, (one, _) in _drawn(run).items()],
+        drawn=lambda: {caption: one for one, caption in _drawn(run).values()},
         explanation=_explanation(run),
     )
 
@@ -56,11 +57,12 @@ def _explanation(run: DataRun | InferRun) -> str:
     return "\n".join([_summary(run), *(steps or ["no stage of the loader holds the devices back."])])
 
 
-def _draw(run: DataRun | InferRun, folder: Path) -> list[Path]:
+def _drawn(run: DataRun | InferRun) -> dict[str, tuple[Any, str]]:
+    """Return the pictures, (figure, axes) each, and their captions, by the name of their file."""
     from simulator.engine.data.run import DataRun
     from simulator.results.feed_plot import plot_epochs, plot_stages
-    from simulator.results.style import save
 
     if not isinstance(run, DataRun):
-        return [save(plot_stages(run.job.fastest.account())[0], folder / "stages.png")]
-    return [save(plot_epochs(run)[0], folder / "epochs.png"), save(plot_stages(run.steady)[0], folder / "stages.png")]
+        return {"stages": (plot_stages(run.job.fastest.account()), "Stages of the feed of the fastest device")}
+    return {"epochs": (plot_epochs(run), "Epochs: at work, and waiting for data"),
+            "stages": (plot_stages(run.steady), "Stages of the feed in a warm epoch")}  # fmt: skip

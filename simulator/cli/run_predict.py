@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simulator.cli.answer import Answer, Table
 
 if TYPE_CHECKING:
-    from simulator.results.predicting import PredictionResult
     from simulator.scenario import Scenario
 
 
 def answer(scenario: Scenario, workload: Any) -> Answer:
     """Play a service; raises :class:`InputError` or :class:`Infeasible`."""
+    from simulator.results.predicting_plot import plot_prediction
+    from simulator.results.style import save
     from simulator.simulation.predicting import simulate_predicting
 
     result = simulate_predicting(scenario, workload)
@@ -28,13 +28,7 @@ def answer(scenario: Scenario, workload: Any) -> Answer:
         summary=result.summary,
         facts=result.facts(),
         tables={name: Table.of(frame) for name, frame in frames.items()},
-        draw=lambda folder: _draw(result, folder),
+        draw=lambda folder: [save(plot_prediction(result)[0], folder / "latency.png")],
         missed=result.missed(),
+        drawn=lambda: {"Latency of the requests": plot_prediction(result)},
     )
-
-
-def _draw(result: PredictionResult, folder: Path) -> list[Path]:
-    from simulator.results.predicting_plot import plot_prediction
-    from simulator.results.style import save
-
-    return [save(plot_prediction(result)[0], folder / "latency.png")]

@@ -33,6 +33,7 @@ def _federated(scenario: Scenario, workload: Any) -> Answer:
         tables={"metrics": _metrics(round_figures(run)),
                 "rounds": Table(columns=("round", "time_s", "answers", "late"), rows=rows)},
         draw=lambda folder: [save(plot_rounds(run)[0], folder / "rounds.png")],
+        drawn=lambda: {"How long the rounds take": plot_rounds(run)},
         explanation=round_summary(run),
     )  # fmt: skip
 
@@ -50,6 +51,7 @@ def _rl(scenario: Scenario, workload: Any) -> Answer:
         tables={"metrics": _metrics(result.metrics()),
                 "divisions": Table(columns=("writing_nodes", "write_s", "learn_s", "step_s"), rows=rows)},
         draw=lambda folder: [save(plot_divisions(result)[0], folder / "divisions.png")],
+        drawn=lambda: {"Nodes that write and nodes that learn": plot_divisions(result)},
         explanation=result.summary,
     )  # fmt: skip
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 def answer(scenario: Scenario, workload: Any, *, resume: Path | None = None, records: Path | None = None) -> Answer:
     """Play a service; raises :class:`InputError` or :class:`Infeasible`."""
+    from simulator.study.pages.serving import serving_page
+
     result = _played(scenario, workload, resume, records)
     frames = {
         "metrics": result.metrics_frame(),
@@ -30,6 +32,7 @@ def answer(scenario: Scenario, workload: Any, *, resume: Path | None = None, rec
         tables={name: Table.of(frame) for name, frame in frames.items()},
         draw=lambda folder: draw(result, folder),
         missed=result.missed(),
+        report=lambda: serving_page(scenario, result, result.missed()),
     )
 
 

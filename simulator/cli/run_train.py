@@ -16,6 +16,7 @@ def answer(scenario: Scenario, workload: Any) -> Answer:
     """Simulate one training step; raises :class:`InputError` or :class:`Infeasible`."""
     from simulator.simulation import simulate
     from simulator.simulation.slo import missed
+    from simulator.study.pages.training import training_page
 
     result = simulate(scenario, workload=workload.id)
     return Answer(
@@ -25,6 +26,7 @@ def answer(scenario: Scenario, workload: Any) -> Answer:
         draw=lambda folder: draw(result, folder),
         explanation=result.explain(),
         missed=missed(result, scenario.slo),
+        report=lambda: training_page(scenario, result, missed(result, scenario.slo)),
     )
 
 

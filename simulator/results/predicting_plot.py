@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simulator.foundation.units import KILO
-from simulator.results.style import ALARM, PALETTE, new_figure, styled
+from simulator.results.style import ALARM, PALETTE, few_decades, new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,10 +28,11 @@ def plot_prediction(result: PredictionResult) -> tuple[Figure, Any]:
         if result.limit_s is not None:
             axes.axvline(result.limit_s * KILO, color=ALARM, linestyle="--", linewidth=1.0, label="limit")
         axes.set_xscale("log")
+        few_decades(axes)
         axes.set_xlabel("latency, ms")
         axes.set_ylabel("share of requests")
         axes.set_ylim(0, 1.02)
         axes.set_title(f"{result.workload}: latency")
         axes.grid(visible=True, which="major")
-        axes.legend(loc="lower right")
+        axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.98), ncols=3)
         return fig, axes

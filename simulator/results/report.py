@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from jinja2 import Template
     from matplotlib.figure import Figure
 
+#: numbers between these are written out
+_LONG: Final = 1e4
+_LONGEST: Final = 1e12
+
 _TEMPLATE: Final = Path(__file__).with_name("report.html.j2")
 
 
@@ -144,4 +148,15 @@ def _cell(value: object) -> Cell:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         text = "" if value is None else str(value)
         return Cell(text=text, number=bool(re.fullmatch(r"[+-]?[0-9][0-9,.]*( ?%| [A-Za-z/]+)?", text)))
-    return Cell(text=f"{value:,}" if isinstance(value, int) else f"{value:,.4g}", number=True)
+    return Cell(text=number(value), number=True)
+
+
+def number(value: float) -> str:
+    """Return a number with four digits, and all digits before the point of one that people read out.
+
+    >>> number(132332.4), number(0.000012345), number(48)
+    ('132,332', '1.234e-05', '48')
+    """
+    if isinstance(value, int) or _LONG <= abs(value) < _LONGEST:
+        return f"{value:,.0f}"
+    return f"{value:,.4g}"

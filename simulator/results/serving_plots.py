@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simulator.foundation.units import KILO, MINUTE
-from simulator.results.style import ALARM, MUTED, PALETTE, new_figure, new_panels, save, styled
+from simulator.results.style import ALARM, MUTED, PALETTE, few_decades, new_figure, new_panels, save, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,26 +29,17 @@ def plot_latency(result: ServingResult) -> tuple[Figure, Any]:
             if len(values):
                 ax.plot(values * KILO, share, color=color, linewidth=1.6)
                 ax.set_xscale("log")
-                ax.xaxis.set_minor_formatter("")
-                _few_decades(ax, values * KILO)
             limit = limits[key]
             if limit is not None:
                 ax.axvline(limit * KILO, color=ALARM, linestyle="--", linewidth=1.0)
+            if len(values):
+                few_decades(ax)
             ax.set_title(title)
             ax.set_xlabel("ms")
             ax.set_ylim(0, 1.02)
             ax.grid(visible=True, which="major")
         axes[0].set_ylabel("share of requests")
         return fig, axes
-
-
-def _few_decades(ax: Any, values: Any) -> None:
-    """Label 1, 2 and 5 of every decade where there are few of them."""
-    from matplotlib.ticker import LogLocator, ScalarFormatter
-
-    if values.max() / values.min() < 300:
-        ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        ax.xaxis.set_major_formatter(ScalarFormatter())
 
 
 def plot_service_timeline(result: ServingResult) -> tuple[Figure, Any]:

@@ -88,6 +88,17 @@ def new_panels(width: float, height: float, *, ratios: Sequence[float]) -> tuple
     return figure, tuple(panels[0])
 
 
+def few_decades(axes: Any) -> None:
+    """Label 1, 2 and 5 of the decades of a logarithmic x axis that has few, 1 and 3 of one that has some."""
+    from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
+
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    low, high = axes.get_xlim()
+    if high / low < 300:
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high / low < 30 else (1.0, 3.0)))
+        axes.xaxis.set_major_formatter(ScalarFormatter())
+
+
 def color_of(kind: str) -> str:
     """Return the colour of a kind of time; kinds that are not in :data:`KINDS` share one."""
     return KINDS.get(kind, KINDS["other"])

@@ -6,16 +6,15 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Final
 
-from simulator.foundation.units import GIGA, HOUR, TERA, show
+from simulator.foundation.units import show
 from simulator.planner.constraints import REASONS
 from simulator.planner.operation import sentences as operation_sentences
-from simulator.planner.pages import parts
+from simulator.planner.pages import parts, step
 from simulator.planner.recommendation import Recommendation
 from simulator.planner.report import SHOWN, candidate, shown
 from simulator.planner.sensitivity import sensitivity
 from simulator.results.plan_plots import plot_candidates, plot_front
-from simulator.results.report import Grid, Reason, Report, Section, Tile, picture
-from simulator.results.step_parts import MEANINGS
+from simulator.results.report import Grid, Reason, Report, Section, picture
 from simulator.workload.jobs.samples import Job
 from simulator.workload.jobs.training import TrainingJob
 
@@ -55,7 +54,7 @@ def report_with(found: Recommendation, *flips: Section) -> Report:
         decision=f"Train {result.job.model.name} with {in_short(found)}: {show(result.step_time, 'time')} a step.",
         detail=f"On {machines} ({result.hardware.named}), {result.hardware.framework}; "
         f"{plan.global_batch} samples {_length(result.job)}a step.",
-        tiles=tuple(tiles(found)),
+        tiles=tuple(step.tiles(found.result)),
         reasons=tuple(reasons(found)),
         sections=tuple(sections(found, flips)),
         footer=parts.foot(found.scenario),
@@ -74,45 +73,15 @@ def in_short(found: Recommendation) -> str:
     return ", ".join([*named, f"micro-batch {plan.micro_batch}", *savers])
 
 
-def tiles(found: Recommendation) -> Iterator[Tile]:
-    """Yield the figures that are read first."""
-    m, band = found.result.metrics, found.result.band
-    note = parts.band_note(band)
-    if "time_to_train_s" in m:
-        yield Tile(label="the whole run", value=show(m.get("run_time_s", m["time_to_train_s"]), "time", 3), note=note)
-    cost = m.get("run_cost_usd", m.get("cost_usd"))
-    if cost is not None:
-        yield Tile(label="its cost", value=f"{cost:,.0f} USD", note=f"{m['usd_per_hour']:,.0f} USD an hour")
-    yield Tile(label="a step", value=show(m["step_time_s"], "time", 3), note=note)
-    yield Tile(
-        label="use of the devices (MFU)",
-        value=f"{m['mfu']:.1%}",
-        note=f"{m['flop_per_s_per_device'] / TERA:.4g} TFLOP/s each",
-    )
-    unit = found.result.unit
-    yield Tile(label=f"{unit} per second", value=f"{m[f'{unit}_per_s']:,.0f}", note="whole cluster")
-    yield Tile(
-        label="memory of the fullest device",
-        value=f"{m['memory_bytes'] / GIGA:.1f} GB",
-        note=f"of {m['memory_limit_bytes'] / GIGA:.1f} GB",
-    )
-
-
 def reasons(found: Recommendation) -> Iterator[Reason]:
     """Yield why, for the first screen."""
-    first, seconds = max(found.result.parts.items(), key=lambda part: part[1])
     yield Reason(
         head="Why this one",
         text=f"Of {found.considered:,} layouts {found.fitting:,} fit; this is the best by {found.objective}"
         + ("" if found.margin is None else f", the best other layout is {found.margin:.1%} worse")
         + ".",
     )
-    yield Reason(
-        head="Bottleneck", text=f"{first}, {seconds / found.result.step_time:.0%} of a step: {MEANINGS[first]}."
-    )
-    helps = next((line for line in found.result.explain().splitlines() if line.startswith("Ten per cent")), "")
-    if helps:
-        yield Reason(head="What would help", text=helps)
+    yield from step.bounds(found.result)
     yield Reason(head="What binds", text=f"{found.binding}.")
     yield Reason(head="How sure", text=parts.trust(found.result.label, found.result.band))
 
@@ -122,7 +91,7 @@ def sections(found: Recommendation, flips: tuple[Section, ...]) -> Iterator[Sect
     result = found.result
     rows = [(name, value, MEANS[name]) for name, value in asdict(found.plan).items() if value != ()]
     yield Section(title="The decision", grids=(Grid.of(("key", "value", "meaning"), rows),))
-    yield _bottleneck(found)
+    yield step.time_section(result)
     others = (found.chosen, *found.runner_ups)
     capacity = result.memory_limit
     chosen, rest = candidate(found.chosen), [candidate(one) for one in found.runner_ups]
@@ -144,7 +113,7 @@ def sections(found: Recommendation, flips: tuple[Section, ...]) -> Iterator[Sect
         text=(f"{found.considered:,} plans were looked at, {found.priced:,} of them priced; {found.fitting:,} fit.",),
     )
     yield from flips
-    yield from _money(found)
+    yield step.money_section(result)
     ranks = picture(result.plot.layout(), "Ranks on devices, coloured by pipeline stage")
     yield Section(title="Where the ranks sit", pictures=(ranks,))
     if operated := tuple(operation_sentences(found.operation)):
@@ -152,46 +121,3 @@ def sections(found: Recommendation, flips: tuple[Section, ...]) -> Iterator[Sect
     if result.assumptions:
         yield Section(title="Taken for granted", text=result.assumptions)
     yield parts.asked(found.scenario)
-
-
-def _bottleneck(found: Recommendation) -> Section:
-    result = found.result
-    ranked = sorted(result.parts.items(), key=lambda part: -part[1])
-    rows = [
-        (name, show(seconds, "time", 3), f"{seconds / result.step_time:.1%}", MEANINGS[name])
-        for name, seconds in ranked
-        if seconds > 0
-    ]
-    return Section(
-        title="Where a step's time goes",
-        grids=(Grid.of(("part", "time", "share", "meaning"), rows),),
-        pictures=(picture(result.plot.waterfall(), "Where the step's time goes"),),
-    )
-
-
-def _money(found: Recommendation) -> Iterator[Section]:
-    """Yield the cost ledger: the whole run by cause where its end is asked for, else a step by part."""
-    result, rate = found.result, found.result.metrics.get("usd_per_hour")
-    known = "What the nodes cost is not known." if rate is None else f"The nodes cost {rate:,.2f} USD an hour."
-    drawn = None
-    if result.run is not None:
-        title = "Where the run's time and money go"
-        spent = [(name, seconds, meaning) for name, seconds, _, _, meaning in result.run.rows() if seconds > 0]
-        drawn = picture(result.plot.run(), "Where the run's time goes")
-    else:
-        title = "Where a step's money goes"
-        spent = [(name, seconds, MEANINGS[name]) for name, seconds in result.parts.items() if seconds > 0]
-    total = sum(seconds for _, seconds, _ in spent)
-    rows = [_spent(*one, total, rate) for one in (*spent, ("together", total, ""))]
-    columns = ("cause", "time", "share", *(() if rate is None else ("USD",)), "meaning")
-    yield Section(
-        title=title,
-        text=(known,),
-        pictures=(() if drawn is None else (drawn,)),
-        grids=(Grid.of(columns, rows, marked=len(rows) - 1),),
-    )
-
-
-def _spent(name: str, seconds: float, meaning: str, total: float, usd_per_hour: float | None) -> tuple[str, ...]:
-    money = () if usd_per_hour is None else (f"{seconds / HOUR * usd_per_hour:,.2f}",)
-    return (name, show(seconds, "time", 3), f"{seconds / total:.1%}", *money, meaning)

@@ -33,7 +33,7 @@ def trust(label: str, band: ErrorBand | None) -> str:
     if band is None:
         return f"The figures are {label}; no measurement of such work on this class of device is known."
     return (
-        f"The figures are {label}. On {band.rows} measured rows of {band.publications} publications of such work on "
+        f"The figures are {label}. On {band.rows:,} measured rows of {band.publications} publications of such work on "
         f"this class of device the median error was {band.median:.0%}, and nine of ten lay within {band.most:.0%}."
     )
 
