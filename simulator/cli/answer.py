@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from simulator.results.report import Report
     from simulator.scenario import Scenario
 
@@ -38,7 +36,7 @@ class Answer:
         draw: writes pictures and traces into a folder and returns their paths.
         explanation: in sentences, for ``rackcast explain``.
         missed: limits that are missed, one sentence each.
-        drawn: the pictures by caption, for the page.
+        drawn: the pictures, (figure, axes) each, by caption, for the page.
         report: the page of the run, where its kind has one; else there is one of tables and pictures.
         scenario: what was run.
     """
@@ -49,7 +47,7 @@ class Answer:
     draw: Callable[[Path], list[Path]]
     explanation: str = ""
     missed: tuple[str, ...] = field(default=())
-    drawn: Callable[[], Mapping[str, tuple[Figure, Any]]] = dict
+    drawn: Callable[[], Mapping[str, tuple[Any, Any]]] = dict
     report: Callable[[], Report] | None = None
     scenario: Scenario | None = None
 
