@@ -30,6 +30,9 @@ TILES: Final = ((256, 128, 1.0), (128, 128, 0.96), (128, 64, 0.82), (64, 64, 0.6
 #: lanes of a GPU's compute unit that its path to memory serves: units with twice as many multiply-adds (GA10x, Ada,
 #: Hopper) did not get a wider one
 LOAD_LANES: Final = 64
+#: multiply-adds a cycle of a core below which compilers deal a product's outputs out over the cores evenly, whatever
+#: its shape, since none has a matrix unit of 16 x 16: many-core chips programmed as one fabric (IPU tiles, AI Engines)
+TILED: Final = 256.0
 #: fused attention, time of the backward pass over the forward pass: five products against two (Dao et al. 2022), at
 #: 5/6 of the forward pass's speed (published kernel rates of FlashAttention-2 and -3, arXiv 2307.08691 and 2407.08608)
 ATTENTION_BACKWARD: Final = 3.0
@@ -69,7 +72,7 @@ class Machine:
             peak=peak,
             peak16=peak16,
             bandwidth=bandwidth,
-            units=device.compute_units,
+            units=_tiled(device, peak16),
             efficiency=efficiency or efficiency_of(device),
             precision=precision,
             fed=_fed(device),
@@ -80,6 +83,14 @@ class Machine:
     def stream(self) -> float:
         """Bytes per second that streaming kernels reach."""
         return self.bandwidth * self.efficiency.memory
+
+
+def _tiled(device: Device, peak: float) -> int | None:
+    """Return the compute units that take a product tile by tile; None where all share its outputs evenly."""
+    units, clock = device.compute_units, device.clock_hz
+    if device.kind not in ("asic", "fpga") or units is None or clock is None:
+        return units
+    return units if peak / (2.0 * units * clock) >= TILED else None
 
 
 def _fed(device: Device) -> float:

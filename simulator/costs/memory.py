@@ -67,9 +67,14 @@ class MemoryAccount:
 
 
 def usable_memory(device: Device) -> float:
-    """Return bytes that tensors can take on a device; raises :class:`InputError` if its memory is not known."""
+    """Return bytes that tensors can take on a device; raises :class:`InputError` if its memory is not known.
+
+    A device whose whole memory lies beside its cores runs programs that are compiled ahead: no process lives there.
+    What their code takes is left out.
+    """
     limit = device.memory_limit_bytes or device.require("memory_bytes")
-    return (limit - CONTEXT_BYTES) * (1.0 - FRAGMENTATION)
+    beside_cores = device.sram_bytes is not None and limit <= device.sram_bytes
+    return (limit - (0.0 if beside_cores else CONTEXT_BYTES)) * (1.0 - FRAGMENTATION)
 
 
 def account(program: Program, framework: Framework) -> MemoryAccount:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.costs.compute import (
+    Machine,
     attention_time,
     backward_times,
     cast_times,
@@ -20,6 +21,7 @@ from simulator.costs.compute import (
     traffic_time,
 )
 from simulator.mapping.split import LocalAttention, LocalProduct, LocalTraffic
+from simulator.profiles.catalogue import load_catalogue
 from simulator.workload.jobs.training import Precision
 from tests.costs.machines import machine
 
@@ -136,3 +138,14 @@ def test_rows_of_experts_are_copied_before_they_are_cast():
     assert back[0] == pytest.approx(rows * n * (copied + cast) / 1e12)
     assert cast_times(experts(grouped=False), narrow())[0][0] == pytest.approx(rows * k * cast / 1e12)
     assert cast_times(experts(), narrow(), fused_experts=True)[0][0] == 0.0
+
+
+def test_cores_without_a_large_matrix_unit_share_a_product_evenly_and_others_take_it_tile_by_tile():
+    """64 multiply-adds a cycle against 1,024: on the one no core idles in the last wave."""
+    devices = load_catalogue().devices
+    fine, coarse = devices["graphcore-bow-ipu"], devices["nvidia-v100-sxm2-32gb"]
+    half = Precision.of("fp16")
+    assert Machine.of(fine, half).units is None
+    assert Machine.of(coarse, half).units == coarse.compute_units
+    small = np.array([128.0])
+    assert fill(small, small, ONE, None)[0] > 50 * fill(small, small, ONE, fine.compute_units)[0]

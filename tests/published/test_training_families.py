@@ -1,7 +1,8 @@
 """One training scenario of each family of models: it runs, keeps the laws, and lies near its published figure.
 
 Figures: NVIDIA DeepLearningExamples (README tables of SSD, ResNet-50, Mask R-CNN and wav2vec 2.0), MLPerf Training v3.1
-(3D U-Net, Stable Diffusion, DLRM-DCNv2: time to train, and samples to converge over it), AWS Neuron samples (ViT).
+(3D U-Net, Stable Diffusion, DLRM-DCNv2: time to train, and samples to converge over it), AWS Neuron samples (ViT),
+Graphcore's table of performance results (ResNet-50 on a Bow Pod64, batch 2,560, read 2026-11).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ FOLDER = shipped("scenarios")
 FAMILIES = (
     "resnet50-ddp", "ssd-v100", "retinanet-tpu", "unet3d-h100", "gnmt-v100", "dcgan-cpu", "vae-aurora",
     "diffusion-gaudi2", "vit-trainium", "conformer-mi300x", "dlrm-h100", "graphsage-ascend",
-    "mask-rcnn-a100", "wav2vec2-a100",
+    "mask-rcnn-a100", "wav2vec2-a100", "resnet50-ipu", "resnet18-fpga",
 )  # fmt: skip
 #: scenario -> figure, what was measured, and how far the prediction may lie off; training sources lie 10 % off in the
 #: median and 38 % at the 90th percentile
@@ -31,6 +32,7 @@ PUBLISHED = {
     "vit-trainium": ("samples_per_s", 6587.25, 0.15),
     "resnet50-ddp": ("samples_per_s", 23_874.0, 0.35),
     "mask-rcnn-a100": ("samples_per_s", 209.0, 0.35),
+    "resnet50-ipu": ("samples_per_s", 145_287.0, 0.2),
     # 194,306 masked positions a second, 49 % of the 625 of a sample
     "wav2vec2-a100": ("samples_per_s", 194_306.46 / (0.49 * 625), 0.5),
 }

@@ -97,3 +97,9 @@ def test_one_change_is_offered_where_one_is_enough() -> None:
     found = relaxed(Plan(tp=8, pp=4, dp=4, micro_batches=16))
     assert found is not None
     assert len(found.changes) == 1
+
+
+def test_memory_beside_the_cores_holds_no_process() -> None:
+    inside = CATALOGUE.devices["graphcore-bow-ipu"]
+    assert usable_memory(inside) == pytest.approx(0.97 * inside.require("memory_bytes"))  # fragmentation alone
+    assert 0.97 * DEVICE.require("memory_bytes") > LIMIT
