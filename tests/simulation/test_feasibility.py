@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from simulator.costs.memory import usable_memory
+from simulator.costs.memory import CONTEXT_BYTES, usable_memory
 from simulator.costs.relaxation import Relaxation, smallest_relaxation
 from simulator.foundation.errors import Infeasible
 from simulator.mapping.plan import Plan
@@ -102,4 +102,6 @@ def test_one_change_is_offered_where_one_is_enough() -> None:
 def test_memory_beside_the_cores_holds_no_process() -> None:
     inside = CATALOGUE.devices["graphcore-bow-ipu"]
     assert usable_memory(inside) == pytest.approx(0.97 * inside.require("memory_bytes"))  # fragmentation alone
-    assert 0.97 * DEVICE.require("memory_bytes") > LIMIT
+    limit = DEVICE.memory_limit_bytes
+    assert limit is not None
+    assert LIMIT == pytest.approx(0.97 * (limit - CONTEXT_BYTES))
