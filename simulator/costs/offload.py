@@ -20,6 +20,7 @@ from simulator.costs.host import Offload
 from simulator.costs.memory import MemoryAccount, in_flight, stage_account
 from simulator.mapping.program import Program
 from simulator.profiles.framework import Framework
+from simulator.workload.jobs.samples import Job
 from simulator.workload.optimizers import state_bytes_per_parameter, update_bytes_per_parameter
 
 Floats = NDArray[np.float64]
@@ -37,6 +38,26 @@ class Elsewhere:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What one device has to move in a step, per plan.
+
+    Attributes:
+        micro_batches: of the step.
+        held: parameters that it holds between two uses.
+        updated: parameters whose update is its part.
+        activations: bytes that one micro-batch keeps for its backward pass.
+        scattered: whether gradients leave it as they are made, those of each micro-batch.
+    """
+
+    job: Job
+    micro_batches: Floats
+    held: Floats
+    updated: Floats
+    activations: Floats
+    scattered: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
     """Seconds of a step, per plan: the update on the host, and transfers that nothing hides."""
 
@@ -44,41 +65,49 @@ class Wait:
     transfers: Floats
 
 
-def wait(program: Program, framework: Framework, offload: Offload, *, forward: Floats, backward: Floats) -> Wait:
+def load_of(program: Program, framework: Framework) -> Load:
+    """Return what a device of the fullest stage has to move; experts and dense parameters have groups of their own."""
+    owned, held = _shares(program)
+    return Load(
+        job=program.job, micro_batches=program.table.micro_batches.astype(float), held=held,
+        updated=owned * program.job.trained_share, activations=_activations(program, framework),
+        scattered=_scattered(program),
+    )  # fmt: skip
+
+
+def wait(load: Load, framework: Framework, offload: Offload, *, forward: Floats, backward: Floats) -> Wait:
     """Return what a step waits for; ``forward`` and ``backward`` are the busiest stage's seconds per micro-batch.
 
     In the forward pass weights come in and activations go out; in the backward pass weights and activations come in and
     gradients go out. Gradients that ZeRO does not scatter (stages 0 and 1, with replicas) go out once, at the end.
     """
-    table, job = program.table, program.job
-    m, width = table.micro_batches.astype(float), job.precision.weight_bytes
-    owned, held = _shares(program)
-    weights = m * held * width if offload.parameters else np.zeros(len(table))
-    activations = m * _activations(program, framework) if offload.activations else np.zeros(len(table))
-    trained = owned * job.trained_share if offload.optimizer else np.zeros(len(table))
-    gradients = trained * min(framework.gradient_bytes, width)
-    streamed = np.where(_scattered(program), m * gradients, 0.0)
+    m, width, none = load.micro_batches, load.job.precision.weight_bytes, np.zeros_like(load.micro_batches)
+    weights = m * load.held * width if offload.parameters else none
+    activations = m * load.activations if offload.activations else none
+    updated = load.updated if offload.optimizer else none
+    gradients = updated * min(framework.gradient_bytes, width)
+    streamed = np.where(load.scattered, m * gradients, 0.0)
     ahead = np.maximum(weights / offload.fetch, activations / offload.lane) - m * forward
     come = weights / offload.fetch + activations / offload.lane
     back = np.maximum(come, streamed / offload.lane) - m * backward
-    late = np.where(_scattered(program), 0.0, gradients) / offload.lane
-    return Wait(update=_update(program, framework, offload, trained),
+    late = np.where(load.scattered, 0.0, gradients) / offload.lane
+    return Wait(update=_update(load.job, framework, offload, updated),
                 transfers=np.maximum(ahead, 0.0) + np.maximum(back, 0.0) + late)  # fmt: skip
 
 
-def _update(program: Program, framework: Framework, offload: Offload, trained: Floats) -> Floats:
-    """Return seconds of the host's update of ``trained`` parameters per device: its memory, the way back, the drives.
+def _update(job: Job, framework: Framework, offload: Offload, updated: Floats) -> Floats:
+    """Return seconds of the host's update of ``updated`` parameters per device: its memory, the way back, the drives.
 
     The three run beside each other in tiles (arXiv 2101.06840, section 5). Drives read, then write.
     """
-    job, width = program.job, program.job.precision.weight_bytes
+    width = job.precision.weight_bytes
     moved = update_bytes_per_parameter(job.optimizer, weight_bytes=width, gradient_bytes=framework.gradient_bytes)
-    node = offload.devices * trained
+    node = offload.devices * updated
     memory = node * moved / offload.host_bandwidth
-    back = trained * width / offload.lane
+    back = updated * width / offload.lane
     state = state_bytes_per_parameter(job.optimizer, weight_bytes=width) if offload.optimizer == "nvme" else 0.0
     written = state + (width if offload.parameters == "nvme" else 0.0)
-    drives = np.zeros_like(trained)
+    drives = np.zeros_like(updated)
     if written:
         drives = node * (state / offload.drive_read + written / offload.drive_write)
     return np.maximum(np.maximum(memory, back), drives)
@@ -105,8 +134,13 @@ def lighten(found: MemoryAccount, program: Program, offload: Offload | None) -> 
 def elsewhere(program: Program, framework: Framework, offload: Offload) -> Elsewhere:
     """Return what one device keeps in its host's memory and on the node's drives."""
     whole = stage_account(program, framework)
-    left = lighten(whole, program, offload).parts
-    gone = {name: whole.parts[name] - left[name] for name in ("weights", "gradients", "optimizer", "activations")}
+    return taken_away(whole, lighten(whole, program, offload), offload)
+
+
+def taken_away(whole: MemoryAccount, left: MemoryAccount, offload: Offload) -> Elsewhere:
+    """Return what lies elsewhere of the fullest stage, of accounts by stage of all and of what stays on the device."""
+    moved = ("weights", "gradients", "optimizer", "activations")
+    gone = {name: whole.parts[name] - left.parts[name] for name in moved}
     host, drives = gone["gradients"] + gone["activations"], np.zeros_like(gone["weights"])
     for name, place in (("optimizer", offload.optimizer), ("weights", offload.parameters)):
         if place == "nvme":

@@ -11,9 +11,10 @@ from simulator.costs.compute import Machine
 from simulator.costs.held import held_parameters
 from simulator.costs.host import Offload
 from simulator.costs.memory import MemoryAccount, stage_account
-from simulator.costs.offload import lighten
+from simulator.costs.offload import Elsewhere, elsewhere, lighten, taken_away
 from simulator.costs.passes import Network
 from simulator.costs.sample_memory import account_samples
+from simulator.costs.sample_shards import copied_tables, sharded
 from simulator.costs.sample_step import exchanged_elements, price_samples
 from simulator.costs.step import StepTimes, price
 from simulator.mapping.lowering import AnyProgram
@@ -48,17 +49,24 @@ def _taught(own: StepTimes, teacher: StepTimes) -> StepTimes:
 
 
 def memory_of(program: AnyProgram, framework: Framework, offload: Offload | None = None) -> MemoryAccount:
-    """Return what one device holds under every plan, less what is offloaded (networks on samples offload nothing).
+    """Return what one device holds under every plan, less what is offloaded.
 
     A teacher's weights lie beside the student's, as wide as activations; of a teacher of tokens also what it says.
     """
     if not isinstance(program, SampleProgram):
         return stage_memory_of(program, framework, offload).fullest()
-    found = account_samples(program, framework)
+    found = account_samples(program, framework, offload).fullest()
     if program.teacher is None:
         return found
     weights, said = _of_teacher(program.teacher)
     return _beside(found, weights, said)
+
+
+def elsewhere_of(program: AnyProgram, framework: Framework, offload: Offload) -> Elsewhere:
+    """Return what one device keeps in its host's memory and on the node's drives."""
+    if not isinstance(program, SampleProgram):
+        return elsewhere(program, framework, offload)
+    return taken_away(account_samples(program, framework), account_samples(program, framework, offload), offload)
 
 
 def stage_memory_of(program: Program, framework: Framework, offload: Offload | None = None) -> MemoryAccount:
@@ -79,7 +87,8 @@ def _of_teacher(program: AnyProgram) -> tuple[Floats, Floats]:
     """Return bytes of the weights of a model that only runs forward, and of what it says, on one device."""
     width, table = program.job.precision.activation_bytes, program.table
     if isinstance(program, SampleProgram):
-        return program.job.held / table.pp * width, np.zeros(len(table))
+        layers = (program.job.parameters - program.job.tables) / sharded(table, 3)
+        return (layers + copied_tables(program.job)) / table.pp * width, np.zeros(len(table))
     ranks = np.where(table.zero == 3, program.groups["dp"].size[program.layout_index], 1)
     held = np.sum(held_parameters(program), axis=0)[program.layout_index] / ranks
     tokens = table.micro_batch * program.job.seq_len / table.cp

@@ -74,8 +74,8 @@ def _disjoint(savers: Sequence[_Saver]) -> bool:
 
 def _savers(job: Job, plan: Plan) -> list[_Saver]:
     """Return the changes that this plan allows, cheapest first."""
-    if isinstance(job, SampleJob):  # held whole by each rank: only fewer samples at a time are left
-        return _smaller_micro_batches(plan)
+    if isinstance(job, SampleJob):
+        return _savers_of_network(plan)
     found = []
     if plan.tp > 1 and not plan.sequence_parallel:
         found.append(_Saver(text="sequence_parallel: true", keys=(("sequence_parallel", True),)))
@@ -89,6 +89,16 @@ def _savers(job: Job, plan: Plan) -> list[_Saver]:
     if plan.recompute != "full":
         found.append(_Saver(text="recompute: full", keys=(("recompute", "full"),)))
     return found + _wider(job, plan)
+
+
+def _savers_of_network(plan: Plan) -> list[_Saver]:
+    """Return those of a network on samples, of which nobody cuts a layer: fewer samples at a time come first."""
+    found = _smaller_micro_batches(plan)
+    if plan.dp > 1:
+        found += [_Saver(text=f"zero: {stage}", keys=(("zero", stage),)) for stage in (1, 2, 3) if stage > plan.zero]
+    if plan.recompute != "full":
+        found.append(_Saver(text="recompute: full", keys=(("recompute", "full"),)))
+    return found
 
 
 def _smaller_micro_batches(plan: Plan) -> list[_Saver]:

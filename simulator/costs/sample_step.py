@@ -18,8 +18,11 @@ from numpy.typing import NDArray
 from simulator.costs.compute import Machine
 from simulator.costs.gradients import HIDEABLE, buckets
 from simulator.costs.layers import LayerTable, layer_passes, layer_seconds
+from simulator.costs.offload import Load, Wait, wait
 from simulator.costs.passes import Network as Fabric
 from simulator.costs.passes import Work
+from simulator.costs.sample_memory import kept_bytes
+from simulator.costs.sample_shards import copied_tables, exchange, gathers, sharded
 from simulator.costs.step import StepTimes, recomputed_share, update_products
 from simulator.foundation.errors import InputError
 from simulator.mapping.balance import balanced_stages
@@ -74,17 +77,21 @@ def _price_stage(
     decided = samples * table.decisions * dispatch.kernel_s * dispatch.kernels
     repeated = again * forward
     forward, backward = forward + decided + host / 3, backward + host * 2 / 3
-    shown, hidden = _gradients(job, plans, group, backward, framework, fabric)
+    around = (plans, group, machine, framework, fabric, (forward, backward))
+    reduced, scattered = _gradients(job, plans, group, backward, framework, fabric), exchange(job, *around)
+    gathered, gathered_back = gathers(job, *around)
+    forward, backward = forward + gathered, backward + repeated + gathered_back
+    away = _away(job, plans, machine, framework, (forward, backward))
     none = np.zeros(len(plans))
     both = ahead.add(back).add(ahead, again)
     return StepTimes(
-        forward=_stages(forward), backward=_stages(backward + repeated), recomputed=_stages(repeated),
+        forward=_stages(forward), backward=_stages(backward), recomputed=_stages(repeated),
         weights=_stages(none), joined=_stages(none), boundary=none, boundary_exposed=framework.boundary_exposed,
-        gradients=shown, gradients_hidden=hidden,
-        optimizer=_update(job, samples * plans.micro_batches, machine, framework),
-        offload=none,
+        gradients=reduced[0] + scattered[0], gradients_hidden=reduced[1] + scattered[1],
+        optimizer=away.update, offload=away.transfers,
         host=np.full(len(plans), dispatch.step_s), products=_stages(both.products),
-        elementwise=_stages(both.elementwise), exchanged=_stages(both.exchanged), gathered=_stages(none),
+        elementwise=_stages(both.elementwise), exchanged=_stages(both.exchanged),
+        gathered=_stages(gathered + gathered_back),
         waiting=_stages(forward_waits * (1.0 + again) + backward_waits + decided),
     )  # fmt: skip
 
@@ -122,6 +129,7 @@ def _price_pipeline(
         gradients=np.max([one.gradients for one in priced], axis=0),
         gradients_hidden=np.max([one.gradients_hidden for one in priced], axis=0),
         optimizer=np.max([one.optimizer for one in priced], axis=0),
+        offload=np.max([one.offload for one in priced], axis=0),
     )  # fmt: skip
 
 
@@ -182,24 +190,52 @@ def exchanged_elements(job: SampleJob, plans: PlanTable) -> Floats:
 def _gradients(
     job: SampleJob, plans: PlanTable, group: Group, backward: Floats, framework: Framework, fabric: Fabric
 ) -> tuple[Floats, Floats]:
-    """Return shown and hidden seconds of exchanging the gradients, once per step, with the last micro-batch."""
-    size = exchanged_elements(job, plans) * framework.gradient_bytes
+    """Return shown and hidden seconds of exchanging the gradients, once per step, with the last micro-batch.
+
+    Those of layers that ZeRO shards are left out here.
+    """
+    layers = np.where(plans.zero > 0, job.parameters - job.tables, 0.0)
+    size = (exchanged_elements(job, plans) - layers) * framework.gradient_bytes
     pieces = buckets(size, framework)
-    seconds = np.where(plans.dp > 1, pieces * fabric.time("all_reduce", size / pieces, group), 0.0)
+    seconds = np.where((plans.dp > 1) & (size > 0), pieces * fabric.time("all_reduce", size / pieces, group), 0.0)
     if not framework.overlaps_gradients:
         return seconds, np.zeros_like(seconds)
     hidden = HIDEABLE * np.minimum(seconds, backward)
     return seconds - hidden, hidden
 
 
-def _update(job: SampleJob, samples: Floats, machine: Machine, framework: Framework) -> Floats:
-    """Return seconds of the update: all held weights, and of dealt-out tables the rows that were looked up."""
+def _away(
+    job: SampleJob, plans: PlanTable, machine: Machine, framework: Framework, passes: tuple[Floats, Floats]
+) -> Wait:
+    """Return the update of the weights, and transfers to and from the host that nothing hides."""
+    if machine.offload is None:
+        return Wait(update=_update(job, plans, machine, framework), transfers=np.zeros(len(plans)))
+    layers = job.parameters - job.tables
+    load = Load(
+        job=job, micro_batches=plans.micro_batches.astype(float),
+        held=layers / sharded(plans, 3) + copied_tables(job), updated=layers / sharded(plans, 1) + copied_tables(job),
+        activations=kept_bytes(job, job.network, plans), scattered=(plans.zero >= 2) | (plans.dp == 1),
+    )  # fmt: skip
+    found = wait(load, framework, machine.offload, forward=passes[0], backward=passes[1])
+    if not machine.offload.optimizer:
+        return replace(found, update=_update(job, plans, machine, framework))
+    return replace(found, update=found.update + _moved_rows(job, plans) / machine.stream)
+
+
+def _moved_rows(job: SampleJob, plans: PlanTable) -> Floats:
+    """Return bytes that updating the looked-up rows of dealt-out tables moves: they never leave their device."""
+    rows = 0.0 if job.copies_tables else SPARSE_UPDATE * job.looked_up
+    return rows * plans.micro_batch.astype(float) * plans.micro_batches
+
+
+def _update(job: SampleJob, plans: PlanTable, machine: Machine, framework: Framework) -> Floats:
+    """Return seconds of the update: all weights of a rank, and of dealt-out tables the rows that were looked up."""
     per_weight = update_bytes_per_parameter(job.optimizer, weight_bytes=machine.precision.weight_bytes,
                                             gradient_bytes=framework.gradient_bytes)  # fmt: skip
-    rows = 0.0 if job.copies_tables else SPARSE_UPDATE * job.looked_up
-    layers = job.network.parameters - job.tables
+    layers = (job.parameters - job.tables) / sharded(plans, 1)
     pruned = layers * job.thrift.update_bytes(machine.precision.activation_bytes)
-    moved = job.held * per_weight + rows * samples + pruned
-    launches = framework.update_kernels * LayerTable.of(job.network).tensors * framework.dispatch.kernels
+    moved = (layers + copied_tables(job)) * per_weight + _moved_rows(job, plans) + pruned
+    tensors = LayerTable.of(job.network).tensors / sharded(plans, 1)  # a rank owns whole tensors, or pieces of as few
+    launches = framework.update_kernels * tensors * framework.dispatch.kernels
     products = layers * update_products(job.optimizer, machine)
     return np.maximum(moved / machine.stream + products, launches * framework.dispatch.kernel_s)

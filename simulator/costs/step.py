@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from simulator.costs.compute import Machine
 from simulator.costs.gradients import copies_agree, exchanged
 from simulator.costs.held import copies, held_parameters, mean_parameters
-from simulator.costs.offload import Wait, wait
+from simulator.costs.offload import Wait, load_of, wait
 from simulator.costs.passes import Network, Passes, Work, block_passes
 from simulator.mapping.plan import RECOMPUTE, SCHEDULES, SPLIT_BACKWARD
 from simulator.mapping.program import Program
@@ -218,7 +218,7 @@ def _away(program: Program, machine: Machine, framework: Framework, forward: Flo
     own = _optimizer(program, machine, framework)
     if machine.offload is None:
         return Wait(update=own, transfers=np.zeros(len(program.table)))
-    found = wait(program, framework, machine.offload, forward=forward, backward=backward)
+    found = wait(load_of(program, framework), framework, machine.offload, forward=forward, backward=backward)
     return replace(found, update=found.update if machine.offload.optimizer else own)
 
 

@@ -1,6 +1,7 @@
 """The program of a training step of a network on samples.
 
-A network is cut by its batch (data parallelism) and, layer by layer, into the stages of a pipeline.
+A network is cut by its batch (data parallelism) and, layer by layer, into the stages of a pipeline; ZeRO shards what
+its replicas hold.
 """
 
 from __future__ import annotations
@@ -47,8 +48,6 @@ def lower_samples(job: SampleJob, table: PlanTable, tiers: Sequence[Tier]) -> Sa
     name, cut = job.network.name, table.pp > 1
     if (table.tp * table.cp * table.ep > 1).any():
         raise InputError(f"network {name!r} is cut by its batch and into stages only; set tp, cp and ep to 1.")
-    if table.zero.any():
-        raise InputError(f"each replica of network {name!r} holds its weights whole; write zero: 0.")
     if (cut & ((table.vpp > 1) | (table.schedule >= SPLIT_BACKWARD))).any():
         raise InputError(
             f"the stages of network {name!r} work by the schedules gpipe and 1f1b, without virtual stages."

@@ -99,8 +99,8 @@ def space_of(job: Job, devices: int, choices: Mapping[str, tuple[Any, ...]] | No
             take the divisors of the devices up to heads, layers and experts, CP those that leave each rank 2,048
             tokens, the micro-batch the divisors of the global batch, virtual stages whatever cuts a stage's layers
             evenly; ZeRO, sequence parallelism and recomputation take all values, and the schedule is 1F1B. A network on
-            samples is only cut by its batch, unless stages are
-            chosen by name.
+            samples is only cut by its batch and sharded, unless
+            stages are chosen by name.
 
     Raises:
         InputError: no combination of the chosen degrees divides the devices.
@@ -127,8 +127,8 @@ def _free(job: Job, devices: int, chosen: Mapping[str, Ints]) -> dict[str, Ints]
     if isinstance(job, SampleJob):
         one, none = np.ones(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
         whole = dict.fromkeys(("tp", "cp", "pp", "ep", "vpp"), one)
-        kept = dict.fromkeys(("zero", "sequence_parallel", "recompute"), none)
-        return whole | kept | {"micro_batch": divisors(job.global_batch),
+        kept = dict.fromkeys(("sequence_parallel", "recompute"), none)
+        return whole | kept | {"micro_batch": divisors(job.global_batch), "zero": np.arange(4),
                                "schedule": np.array([SCHEDULES.index("1f1b")])}  # fmt: skip
     model, layers = job.model, total_layers(job.model)
     experts = model.experts.count if model.experts else 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -63,10 +64,15 @@ def _stages(lanes: Sequence[Lane], step_s: float) -> Iterator[str]:
     if slowest.passes_s - fastest.passes_s <= _NOTABLE * step_s:
         return
     yield (
-        f"In a replica stage {slowest.stage} ({slowest.layers:g} layers on {slowest.machine}) is the longest: it works "
-        f"{show(slowest.passes_s, 'time')} of a step, stage {fastest.stage} ({fastest.layers:g} layers on "
-        f"{fastest.machine}) {show(fastest.passes_s, 'time')}."
+        f"In a replica stage {slowest.stage} ({_holds(slowest)}) is the longest: it works "
+        f"{show(slowest.passes_s, 'time')} of a step, stage {fastest.stage} ({_holds(fastest)}) "
+        f"{show(fastest.passes_s, 'time')}."
     )
+
+
+def _holds(lane: Lane) -> str:
+    """Return a stage's layers and machine; of a network that is cut by seconds no number of layers is known here."""
+    return f"on {lane.machine}" if math.isnan(lane.layers) else f"{lane.layers:g} layers on {lane.machine}"
 
 
 def _replicas(lane: Lane) -> str:

@@ -199,7 +199,7 @@ def build(file: TrainFile, context: Context) -> TrainWorkload:
         data=feed,
         checkpoint=saved,
         around=around_from(file.evaluate, file.faults, stages, file.startup),
-        offload=_offload(file, job, context),
+        offload=None if file.offload is None else offload_from(file.offload, context.below("offload")),
     )
 
 
@@ -277,17 +277,6 @@ def _framework(file: TrainFile, job: Job, context: Context) -> Framework:
     layout = file.parallelism
     gathers = isinstance(layout, str) or layout.sequence_parallel  # a planned layout may have it
     return overlapping(found, file.overlap, context.below("overlap"), sequence_parallel=gathers)
-
-
-def _offload(file: TrainFile, job: Job, context: Context) -> Offload | None:
-    if file.offload is None:
-        return None
-    with context.at("offload"):
-        if isinstance(job, SampleJob):
-            raise InputError(
-                f"{job.network.name} is a network on samples, which lies on its device whole; leave it out."
-            )
-    return offload_from(file.offload, context.below("offload"))
 
 
 def _seq_len(file: TrainFile, model: Transformer, context: Context) -> int:

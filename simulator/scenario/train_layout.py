@@ -175,8 +175,6 @@ def _cuts_network(layout: LayoutFile, job: SampleJob) -> None:
         raise InputError(
             f"{name} is a network on samples, cut by its batch and into stages; leave tp, cp, ep and vpp out."
         )
-    if layout.zero:
-        raise InputError(f"each replica of {name}, a network on samples, holds its weights whole; leave zero out.")
     if layout.pp > len(job.network.layers):
         raise InputError(f"pp={layout.pp} stages for the {len(job.network.layers)} layers of {name}.")
 

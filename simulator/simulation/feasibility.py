@@ -6,20 +6,17 @@ from typing import Final
 
 from simulator.costs.host import Offload
 from simulator.costs.memory import PARTS, usable_memory
-from simulator.costs.offload import elsewhere
-from simulator.costs.programs import memory_of
+from simulator.costs.programs import elsewhere_of, memory_of
 from simulator.costs.relaxation import smallest_relaxation
 from simulator.foundation.errors import Infeasible
 from simulator.foundation.units import GIGA
-from simulator.mapping.lowering import lower_job
+from simulator.mapping.lowering import AnyProgram, lower_job
 from simulator.mapping.plan import Plan, PlanTable
-from simulator.mapping.program import Program, lower
 from simulator.profiles.device import Device
 from simulator.profiles.framework import Framework
 from simulator.simulation.setting import Setting
 from simulator.topology.tiers import Tier
 from simulator.workload.jobs.samples import Job
-from simulator.workload.jobs.training import TrainingJob
 
 #: the mend where no change of the plan is enough
 MORE: Final = "more devices, or devices with more memory"
@@ -29,14 +26,14 @@ def check_memory(setting: Setting, plan: Plan) -> dict[str, float]:
     """Return bytes on the fullest device by part; raises :class:`Infeasible` if they do not fit."""
     offload = setting.machine.offload
     parts = fitting_memory(setting.job, plan, setting.smallest, setting.framework, setting.tiers, offload=offload)
-    if offload is not None and isinstance(setting.job, TrainingJob):
-        _check_node(lower(setting.job, PlanTable.of([plan]), setting.tiers), setting.framework, offload)
+    if offload is not None:
+        _check_node(lower_job(setting.job, PlanTable.of([plan]), setting.tiers), setting.framework, offload)
     return parts
 
 
-def _check_node(program: Program, framework: Framework, offload: Offload) -> None:
+def _check_node(program: AnyProgram, framework: Framework, offload: Offload) -> None:
     """Raise :class:`Infeasible` if a node does not hold what its devices leave to it."""
-    away = elsewhere(program, framework, offload)
+    away = elsewhere_of(program, framework, offload)
     kept = (("host memory", away.host, offload.host_bytes), ("drives", away.drives, offload.drive_bytes))
     for name, bytes_per_device, limit in kept:
         needed = offload.devices * float(bytes_per_device[0])
