@@ -14,19 +14,23 @@ from typing import Any, Final
 
 import numpy as np
 
-from simulator.costs.reliability import cluster_mtbf, expected_run, waiting_share
+from simulator.costs.reliability import expected_run, waiting_share
 from simulator.foundation.units import show
 from simulator.mapping.plan import Plan
+from simulator.planner.domain_spares import waiting_share_of_domains
 from simulator.planner.question import Question
 from simulator.results.result import Result
 from simulator.scenario.train import TrainWorkload
 from simulator.scenario.train_input import TrainCheckpoint
 from simulator.simulation.answer import resources_of
 from simulator.simulation.feeding import checkpoint_times, data_job
+from simulator.simulation.whole_run import domain_share, mtbf_of
 
 #: spares tried: so many of the nodes, but always some
 _MOST_SPARES: Final = 0.25
 _SOME: Final = 8
+#: and where domains fail as a whole, some of them beside four times what is under repair
+_MOST_DOMAINS: Final = 3
 #: without prices, waiting for nodes is ended where it takes less than this share of the time
 _RARE: Final = 1e-3
 #: loader workers tried for each reader
@@ -58,6 +62,7 @@ class Standby:
 
     Attributes:
         spares: the number, and ``asked`` that of the scenario.
+        domain: nodes that fail together at the most; 1: each fails alone.
         waiting: share of the time that the run waits for a repair.
         time_s: of the run then.
         usd: of all nodes, spares too; None where no rent is known.
@@ -70,6 +75,7 @@ class Standby:
     time_s: float
     usd: float | None
     asked_usd: float | None
+    domain: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +127,7 @@ def operation_of(question: Question, plan: Plan, result: Result) -> Operation:
         return Operation(loading=loading)
     nodes, count = question.setting.nodes, math.ceil(steps)
     step_s = alone + (0.0 if loading is None else loading.stall_s)
-    mtbf = float(cluster_mtbf(faults.node_mtbf, nodes))
+    mtbf = mtbf_of(faults, nodes)
     saved = workload.checkpoint
     write_s, read_s = (0.0, 0.0) if saved is None else checkpoint_times(saved, workload.job, nodes)
     restart = faults.restart + read_s
@@ -130,7 +136,8 @@ def operation_of(question: Question, plan: Plan, result: Result) -> Operation:
     rent = resources_of(question.scenario, question.setting).usd_per_s
     working = time_s / (1.0 + restart / mtbf)  # while a node can fail
     standby = standby_of(nodes, failed=working / time_s / mtbf * faults.repair, asked=faults.spares, time_s=time_s,
-                         usd_per_node_s=None if rent is None else rent / nodes)  # fmt: skip
+                         usd_per_node_s=None if rent is None else rent / nodes, domain=faults.domain,
+                         together=domain_share(faults, nodes))  # fmt: skip
     return Operation(saving=saving, standby=standby, loading=loading)
 
 
@@ -147,26 +154,34 @@ def best_interval(steps: int, step_s: float, save_s: float, mtbf: float, restart
 
 
 def standby_of(
-    nodes: int, *, failed: float, asked: int, time_s: float, usd_per_node_s: float | None
+    nodes: int, *, failed: float, asked: int, time_s: float, usd_per_node_s: float | None, domain: int = 1,
+    together: float = 0.0,
 ) -> Standby:  # fmt: skip
     """Return how many nodes are to stand by: with prices where run and spares cost least, else where waiting is rare.
 
     Args:
-        failed: mean number of nodes under repair, as of :func:`waiting_share`.
+        failed: failures per second times seconds of a repair, as of :func:`waiting_share`.
         time_s: of the run that never waits for a node.
+        domain: nodes that a failure of a domain takes.
+        together: share of the failures that take one.
     """
-    most = max(asked, _SOME, math.ceil(_MOST_SPARES * nodes), math.ceil(4.0 * failed))
-    waiting = waiting_share(most, failed)
+    if domain > 1 and together > 0.0:
+        gone = failed * (1.0 - together + domain * together)  # nodes under repair, in the mean
+        most = max(asked, _SOME, math.ceil(4.0 * gone) + _MOST_DOMAINS * domain)
+        waiting = waiting_share_of_domains(most, failed * (1.0 - together), failed * together, domain)
+    else:
+        most = max(asked, _SOME, math.ceil(_MOST_SPARES * nodes), math.ceil(4.0 * failed))
+        waiting = waiting_share(most, failed)
     times = time_s / (1.0 - waiting)
     if usd_per_node_s is None:
         rare = np.flatnonzero(waiting < _RARE)
         spares = int(rare[0]) if len(rare) else most
         return Standby(spares=spares, asked=asked, waiting=float(waiting[spares]), time_s=float(times[spares]),
-                       usd=None, asked_usd=None)  # fmt: skip
+                       usd=None, asked_usd=None, domain=domain)  # fmt: skip
     usd = times * (nodes + np.arange(most + 1)) * usd_per_node_s
     spares = int(np.argmin(usd))
     return Standby(spares=spares, asked=asked, waiting=float(waiting[spares]), time_s=float(times[spares]),
-                   usd=float(usd[spares]), asked_usd=float(usd[asked]))  # fmt: skip
+                   usd=float(usd[spares]), asked_usd=float(usd[asked]), domain=domain)  # fmt: skip
 
 
 def _saving(
@@ -217,7 +232,8 @@ def sentences(found: Operation) -> Iterator[str]:
 
 
 def _standby(one: Standby) -> str:
-    text = f"Let {one.spares} nodes stand by: the run waits {one.waiting:.2%} of its time for a repair"
+    whole = f" ({one.domain} may fail at once)" if one.domain > 1 else ""
+    text = f"Let {one.spares} nodes stand by{whole}: the run waits {one.waiting:.2%} of its time for a repair"
     if one.usd is None or one.asked_usd is None:
         return f"{text}; what they cost is not known, so waiting decides."
     saved = one.asked_usd - one.usd

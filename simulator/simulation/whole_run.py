@@ -20,6 +20,7 @@ from simulator.mapping.plan import Plan, PlanTable
 from simulator.results.feeding import Feeding
 from simulator.results.whole_run import StageEnd, WholeRun
 from simulator.scenario.train import TrainWorkload
+from simulator.scenario.train_run import NodeFaults
 from simulator.simulation.feeding import checkpoint_times
 from simulator.simulation.setting import Setting
 
@@ -49,7 +50,8 @@ def decided_interval(workload: TrainWorkload, setting: Setting, step_s: float) -
             "'faults: {node_mtbf: 6300 h}', or a number of steps."
         )
     write, _ = checkpoint_times(saved, workload.job, setting.nodes)
-    best = write if saved.mode == "async" else float(daly_interval(write, _mtbf(workload, setting)))
+    mtbf = mtbf_of(workload.around.faults, setting.nodes)
+    best = write if saved.mode == "async" else float(daly_interval(write, mtbf))
     return replace(workload, checkpoint=replace(saved, every_steps=max(1, math.ceil(best / step_s - 0.5))))
 
 
@@ -168,17 +170,20 @@ def _faults(workload: TrainWorkload, setting: Setting, feeding: Feeding | None) 
     faults = workload.around.faults
     assert faults is not None
     read = feeding.saving.read_s if feeding is not None and feeding.saving is not None else 0.0
-    mtbf, domains = _mtbf(workload, setting), setting.nodes / faults.domain
-    return Faults(mtbf=mtbf, restart=faults.restart + read, spares=faults.spares, repair=faults.repair,
-                  domain=faults.domain, domain_share=mtbf * domains / faults.domain_mtbf)  # fmt: skip
+    return Faults(mtbf=mtbf_of(faults, setting.nodes), restart=faults.restart + read, spares=faults.spares,
+                  repair=faults.repair, domain=faults.domain,
+                  domain_share=domain_share(faults, setting.nodes))  # fmt: skip
 
 
-def _mtbf(workload: TrainWorkload, setting: Setting) -> float:
-    """Seconds between failures of any node, or of any domain of them."""
-    faults = workload.around.faults
-    assert faults is not None
-    alone = float(cluster_mtbf(faults.node_mtbf, setting.nodes))
-    return 1.0 / (1.0 / alone + setting.nodes / faults.domain / faults.domain_mtbf)
+def mtbf_of(faults: NodeFaults, nodes: int) -> float:
+    """Return the seconds between failures of any of so many nodes, or of any domain of them."""
+    alone = float(cluster_mtbf(faults.node_mtbf, nodes))
+    return 1.0 / (1.0 / alone + nodes / faults.domain / faults.domain_mtbf)
+
+
+def domain_share(faults: NodeFaults, nodes: int) -> float:
+    """Return the share of the failures that take a whole domain."""
+    return mtbf_of(faults, nodes) * nodes / faults.domain / faults.domain_mtbf
 
 
 def _interval(feeding: Feeding | None, plain: Mapping[str, float]) -> float | None:
@@ -192,7 +197,7 @@ def _best(workload: TrainWorkload, setting: Setting) -> float | None:
     if saved is None or workload.around.faults is None or saved.mode == "async":
         return None
     write, _ = checkpoint_times(saved, workload.job, setting.nodes)
-    return float(daly_interval(write, _mtbf(workload, setting)))
+    return float(daly_interval(write, mtbf_of(workload.around.faults, setting.nodes)))
 
 
 def _ledger(played: list[Played], plain: Mapping[str, float]) -> dict[str, float]:
