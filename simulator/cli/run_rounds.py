@@ -21,7 +21,7 @@ def answer(scenario: Scenario, workload: Any) -> Answer:
 
 def _federated(scenario: Scenario, workload: Any) -> Answer:
     from simulator.foundation.randomness import Streams
-    from simulator.results.federated import plot_rounds, round_figures, round_summary
+    from simulator.results.federated import plot_rounds, round_figures, round_sentences, round_summary
     from simulator.results.style import save
 
     run = workload.run(Streams(scenario.run.seed))
@@ -34,7 +34,7 @@ def _federated(scenario: Scenario, workload: Any) -> Answer:
                 "rounds": Table(columns=("round", "time_s", "answers", "late"), rows=rows)},
         draw=lambda folder: [save(plot_rounds(run)[0], folder / "rounds.png")],
         drawn=lambda: {"How long the rounds take": plot_rounds(run)},
-        explanation=round_summary(run),
+        explanation=round_sentences(run),
     )  # fmt: skip
 
 
@@ -52,7 +52,7 @@ def _rl(scenario: Scenario, workload: Any) -> Answer:
                 "divisions": Table(columns=("writing_nodes", "write_s", "learn_s", "step_s"), rows=rows)},
         draw=lambda folder: [save(plot_divisions(result)[0], folder / "divisions.png")],
         drawn=lambda: {"Nodes that write and nodes that learn": plot_divisions(result)},
-        explanation=result.summary,
+        explanation=result.explanation,
     )  # fmt: skip
 
 

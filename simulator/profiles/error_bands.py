@@ -38,6 +38,20 @@ class ErrorBand:
         """The band as a result's summary quotes it."""
         return f"error on measurements {self.median:.0%}, 90 % below {self.most:.0%}"
 
+    @property
+    def told(self) -> str:
+        """The band in words, after "on"."""
+        if self.rows == 1:
+            return f"the one measured row of such work on this class of device it is {self.median:.0%} off"
+        if self.publications == 1:
+            whose = "of one publication the median error is"
+        else:
+            whose = f"in the mean of {self.publications} publications the median error is"
+        return (
+            f"{self.rows} measured rows of such work on this class of device, {whose} {self.median:.0%} and the 90th "
+            f"percentile {self.most:.0%}"
+        )
+
 
 class BandFile(StrictModel):
     """One line of the table."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from simulator.foundation.units import DAY, GIGA, TERA, show
+from simulator.foundation.units import GIGA, TERA, show
 from simulator.results.lanes import lane_sentences
 from simulator.results.step_parts import MEANINGS
 
@@ -27,7 +27,25 @@ _RESOURCES: Final = {
     "storage": "speed of the storage",
     "loaders": "processor cores of the loaders",
 }
+#: resource -> what it bounds a step by
+_BOUNDS: Final = {
+    "arithmetic": "arithmetic",
+    "memory_bandwidth": "memory bandwidth",
+    "scaleup": "links inside a node or rack",
+    "scaleout": "links between nodes",
+    "host": "the host",
+    "host_link": "the way to the host",
+    "host_memory": "memory of the host",
+    "drives": "drives",
+    "servers": "parameter servers",
+    "storage": "storage",
+    "loaders": "loaders",
+}
 _WORTH_TELLING: Final = 0.0005  # share of a step
+HALF: Final = 0.5
+#: what is left of a step's part when its resource is ten per cent larger, taken from all of it
+_ALL: Final = 1.0 - 1.0 / 1.1
+_WORTH_BLAMING: Final = 0.05  # share of a step that goes as a resource's speed
 
 
 def explanation(result: Result) -> str:
@@ -57,7 +75,8 @@ def _sentences(result: Result) -> Iterator[str]:
 def _where(result: Result) -> Iterator[str]:
     ranked = sorted(result.parts.items(), key=lambda part: -part[1])
     first, seconds = ranked[0]
-    yield f"Most of it, {seconds / result.step_time:.0%}, is {first}: {MEANINGS[first]}."
+    share = seconds / result.step_time
+    yield f"{'Most of it' if share > HALF else 'The largest part'}, {_percent(share)}, is {first}: {MEANINGS[first]}."
     others = [
         f"{name} {seconds / result.step_time:.1%} ({MEANINGS[name]})"
         for name, seconds in ranked[1:4]
@@ -73,6 +92,13 @@ def _where(result: Result) -> Iterator[str]:
 
 def _what_helps(result: Result) -> Iterator[str]:
     ranked = sorted(result.gains.items(), key=lambda gain: (-gain[1], gain[0]))
+    bound = [
+        f"{_BOUNDS[name]} {_percent(min(gain / _ALL, 1.0))}"
+        for name, gain in ranked
+        if name in _BOUNDS and gain / _ALL >= _WORTH_BLAMING
+    ]
+    if bound:
+        yield f"What bounds it, by the share of the step that goes as its speed: {', '.join(bound)}."
     told = [f"{_resource(result, name)} {gain:.1%}" for name, gain in ranked if gain >= _WORTH_TELLING]
     idle = [_resource(result, name) for name, gain in ranked if gain < _WORTH_TELLING]
     if told:
@@ -101,7 +127,7 @@ def _money(result: Result) -> Iterator[str]:
     m = result.metrics
     if "time_to_train_s" not in m:
         return
-    text = f"The whole run of {m['steps']:,.0f} steps takes {m['time_to_train_s'] / DAY:.1f} days"
+    text = f"The whole run of {m['steps']:,.0f} steps takes {show(m['time_to_train_s'], 'time')}"
     if "cost_usd" in m:
         text += f" and costs {m['cost_usd']:,.0f} USD"
     if "energy_j" in m:
@@ -110,15 +136,17 @@ def _money(result: Result) -> Iterator[str]:
     yield f"{text}, with its checkpoints, without failures." if saved else f"{text}, without failures and checkpoints."
 
 
+def _percent(share: float) -> str:
+    """Return a share in per cent; nearly all is not called all."""
+    return f"{share:.1%}" if HALF / 100 < 1.0 - share < 2 * HALF / 100 else f"{share:.0%}"
+
+
 def _trust(result: Result) -> Iterator[str]:
     weakest = [name for name, origin in result.sources.items() if origin == "assumed"]
     rests = f"assumed for want of measurements: {', '.join(weakest)}" if weakest else "calibrated on measurements"
     error = "no measured error is known for it"
     if result.band is not None:
-        error = (
-            f"on the {result.band.rows} measured rows of such work on this class of device, a publication's median "
-            f"error is {result.band.median:.0%} and its 90th percentile {result.band.most:.0%}, in the mean"
-        )
+        error = f"on {result.band.told}"
     yield f"The prediction is {rests}; {error}."
     for assumption in result.assumptions:
         yield f"Taken for granted: {assumption}"

@@ -36,6 +36,27 @@ def round_summary(run: FederatedRun) -> str:
     )
 
 
+def round_sentences(run: FederatedRun) -> str:
+    """Return what bounds a round, what the others do meanwhile, and how sure that is, one sentence a line."""
+    found = round_figures(run)
+    waits = found["client_wait_s"] / found["round_time_s"]
+    spread = f"{found['round_time_p10_s']:.4g} to {found['round_time_p90_s']:.4g} s"
+    lines = [f"A round takes {found['round_time_s']:.4g} s in the mean, 80 % of them {spread}."]
+    lines.append(
+        f"The slowest answer that is needed bounds it: a client whose answer is used waits {waits:.0%} of the round "
+        f"for it; {found['late_per_round']:.3g} more have trained in vain when it ends."
+    )
+    if run.expected_s is not None:
+        lines.append(f"By order statistics over all clients a round takes {run.expected_s:.4g} s in the mean.")
+    else:
+        lines.append(f"Its deadline cuts rounds short; {found['failed_rounds_fraction']:.1%} end with too few answers.")
+    lines.append(
+        "The prediction is assumed: it rests on the spreads of links and devices that the scenario states; no measured "
+        "error is known for it."
+    )
+    return "\n".join(lines)
+
+
 def plot_rounds(run: FederatedRun) -> tuple[Figure, Any]:
     """Draw how long rounds take: a histogram, their mean and the closed form."""
     with styled():

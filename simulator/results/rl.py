@@ -35,6 +35,7 @@ class RlResult:
     nodes: int
     answers: int
     ahead: int
+    trust: str
 
     @property
     def best(self) -> Division:
@@ -62,6 +63,28 @@ class RlResult:
             f"learners {run.learners_busy:.0%}; best with {self.best.writing_nodes} of {self.nodes} nodes writing, "
             f"{show(self.best.step_s, 'time')}"
         )
+
+    @property
+    def explanation(self) -> str:
+        """What a step waits for, what a node more or less for the writers buys, and how sure that is."""
+        run, by_nodes = self.run, {one.writing_nodes: one for one in self.divisions}
+        slower = "the writers" if run.writers_busy >= run.learners_busy else "the learners"
+        wrote, learned = show(float(run.write_s.mean()), "time"), show(run.learn_s, "time")
+        lines = [f"A step of {self.answers} answers takes {show(run.step_s, 'time')}, of which {slower} bound most."]
+        lines.append(
+            f"Writing takes {wrote} on {self.writing_nodes} of {self.nodes} nodes, learning {learned} "
+            f"on the others: writers are busy {run.writers_busy:.0%} of a step, learners {run.learners_busy:.0%}."
+        )
+        for change, words in ((1, "One node more for the writers"), (-1, "One node less")):
+            other = by_nodes.get(self.writing_nodes + change)
+            if other is not None:
+                saved = 1.0 - other.step_s / run.step_s
+                what = f"saves {saved:.1%}" if saved >= 0 else f"costs {-saved:.1%}"
+                lines.append(f"{words} {what} of the step ({show(other.step_s, 'time')}).")
+        lines.append(
+            f"Best is {self.best.writing_nodes} of {self.nodes} nodes writing: {show(self.best.step_s, 'time')}."
+        )
+        return "\n".join([*lines, self.trust])
 
 
 def plot_divisions(result: RlResult) -> tuple[Figure, Any]:

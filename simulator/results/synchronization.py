@@ -74,9 +74,10 @@ class Synchronization:
             f"everything would take {show(self.all_reduce_s, 'time')}."
         )
         if self.servers:
+            who = "The server takes" if self.servers == 1 else "The servers take"
             yield (
-                f"The servers take {self.updates_per_s:.4g} updates/s of the {self.bound_per_s:.4g} that they and the "
-                f"workers allow, and are busy {self.server_busy:.0%} of the time."
+                f"{who} {self.updates_per_s:.4g} updates/s of the {self.bound_per_s:.4g} that servers and workers "
+                f"allow, busy {self.server_busy:.0%} of the time."
             )
         if self.mean_staleness:
             yield f"A gradient is {self.mean_staleness:.3g} updates late in the mean, {max(self.staleness)} at most."

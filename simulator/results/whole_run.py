@@ -110,7 +110,8 @@ class WholeRun:
         """What to say about it."""
         text = f"The whole run takes {show(self.time_s, 'time')}; {self.productive:.1%} of it are steps that count."
         if self.mtbf_s is None:
-            yield text
+            if self.productive < 1.0:  # else the time of its steps is all
+                yield text
         else:
             yield (
                 f"{text} Over {self.runs} runs that were played, 80 % end between {show(self.low_s, 'time')} and "

@@ -15,6 +15,8 @@ from simulator.foundation.errors import InputError
 from simulator.foundation.randomness import Streams
 from simulator.mapping.plan import PlanTable
 from simulator.mapping.program import lower
+from simulator.profiles.efficiency import efficiency_of
+from simulator.profiles.error_bands import Work, error_band
 from simulator.results.rl import Division, RlResult
 from simulator.scenario import Scenario
 from simulator.scenario.rl import RlWorkload
@@ -37,7 +39,19 @@ def simulate_rl(scenario: Scenario, workload: RlWorkload) -> RlResult:
         divisions.append(Division(writing_nodes=writing, write_s=float(found.write_s.mean()), learn_s=found.learn_s,
                                   step_s=found.step_s))  # fmt: skip
     return RlResult(run=run, divisions=tuple(divisions), writing_nodes=workload.writing_nodes,
-                    nodes=scenario.cluster.nodes, answers=workload.batch, ahead=workload.ahead)  # fmt: skip
+                    nodes=scenario.cluster.nodes, answers=workload.batch, ahead=workload.ahead,
+                    trust=_trust(scenario))  # fmt: skip
+
+
+def _trust(scenario: Scenario) -> str:
+    """Return how far off each half is where it was measured; of both together nothing was."""
+    device_class = efficiency_of(scenario.groups[0].device).name
+    halves: tuple[tuple[str, Work], ...] = (("Writing", "serve"), ("Learning", "train"))
+    told = []
+    for name, work in halves:
+        band = error_band(work, device_class)
+        told.append(f"{name}: on {band.told}." if band else f"{name}: no measured error is known.")
+    return " ".join([*told, "Of the two together none is known."])
 
 
 def _played(scenario: Scenario, workload: RlWorkload, writing: int) -> RlRun:

@@ -168,8 +168,8 @@ def _apart(sync: LocalSteps, case: _Case, times: Times, whole: float) -> Exchang
     per_step = float(steps_apart(inner, outer, sync.every))
     size = case.size * case.plan.tp * case.plan.pp
     alone = 0.0 if sync.within is None else 2 * size
-    words = f"steps apart, together every {sync.every}" + (
-        "" if sync.within is None else f" (within {sync.within} always)"
+    words = f"an exchange every {sync.every} steps" + (
+        "" if sync.within is None else f", inside each {sync.within} every step"
     )
     told = Synchronization(
         kind=_words(words, sync.compression), exchange_s=per_step, all_reduce_s=whole,
@@ -235,11 +235,12 @@ def _served(
 
 
 def _servers(sync: ParameterServers) -> str:
+    servers = "one parameter server" if sync.servers == 1 else f"{sync.servers} parameter servers"
     if sync.staleness is None:
-        return f"{sync.servers} asynchronous parameter servers"
+        return f"{servers}, asynchronous"
     if sync.staleness == 0:
-        return f"{sync.servers} synchronous parameter servers"
-    return f"{sync.servers} parameter servers, workers at most {sync.staleness} batches ahead"
+        return f"{servers}, synchronous"
+    return f"{servers}, workers at most {sync.staleness} batches ahead"
 
 
 def _round_in_closed_form(sync: ParameterServers, workers: Workers, bound: float, size: float, over: Level) -> float:

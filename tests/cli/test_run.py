@@ -86,7 +86,8 @@ def test_a_missed_limit_warns_and_fails_only_if_asked(capsys):
 def test_explain_speaks_in_sentences(capsys):
     code, out, _ = run(capsys, "explain", FILE, *QUICK)
     assert code == 0
-    assert "Most of it" in out
+    assert "The largest part" in out  # less than half of it
+    assert "What bounds it" in out
     assert "The fullest device holds" in out
 
 
@@ -112,7 +113,7 @@ def test_fit_says_what_would_fit(capsys):
         (("llama-3.1-8b", "--on", "h100-sxm:x"), "h100-sxm:8"),
         (("llama-3.1-8b", "--on", "h100-sxm:8", "--tp", "3"), "does not divide"),
         (("llama-3.1-8b", "--on", "h999"), "no device"),
-        (("resnet50-v1.5", "--on", "h100-sxm", "--zero", "1"), "resnet50"),
+        (("resnet50-v1.5", "--on", "h100-sxm:2", "--tp", "2"), "resnet50"),
     ],
 )
 def test_fit_refuses_what_makes_no_sense(capsys, arguments, told):
@@ -132,3 +133,16 @@ def test_the_same_question_gives_the_same_bytes_under_another_hash_seed():
         for seed in ("1", "4242")
     }  # fmt: skip
     assert len(answers) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "bound", "buys"),
+    [("rl-rollout-learner", "the writers bound most", "One node more for the writers"),
+     ("federated-phones", "slowest answer that is needed bounds it", "By order statistics")],
+)  # fmt: skip
+def test_rounds_and_rollouts_are_explained_with_what_bounds_them_and_how_sure_that_is(capsys, name, bound, buys):
+    code, out, _ = run(capsys, "explain", str(shipped("scenarios") / f"{name}.yaml"))
+    assert code == 0
+    assert bound in out
+    assert buys in out
+    assert "measured" in out

@@ -156,6 +156,8 @@ def test_a_result_shows_itself(ask):
     text = result.explain()
     assert "Ten per cent more of each would save" in text
     assert "Most of it" in text
+    assert "What bounds it" in text
+    assert " 0.0 days" not in text
     assert result.facts()["plan"] == dataclasses.asdict(result.plan)
 
 
