@@ -121,9 +121,9 @@ def answer_for(
     if type(chosen).__name__ not in ANSWERS:
         raise InputError(f"{file}: workload {chosen.id!r} is played by `{ELSEWHERE[type(chosen).__name__]} {file}`.")
     asked = {name: path for name, path in (("resume", resume), ("records", records)) if path is not None}
-    if asked and type(chosen).__name__ != "ServeWorkload":
+    if asked and type(chosen).__name__ not in ("ServeWorkload", "PredictWorkload"):
         what = "--resume keeps the state" if resume is not None else "--records keeps the requests"
-        raise InputError(f"{what} of a service that generates; {chosen.id!r} is of another kind. Leave it out.")
+        raise InputError(f"{what} of a service; {chosen.id!r} is of another kind. Leave it out.")
     if scenario.run.window is not None and type(chosen).__name__ != "ServeWorkload":
         raise InputError(f"run.window cuts the traffic of a service that generates; {chosen.id!r} is of another kind.")
     if asked and scenario.run.seeds > 1:

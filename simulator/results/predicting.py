@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from simulator.costs.caching import che
-from simulator.engine.serving.predictor import OUTCOMES, Predicted, Store
-from simulator.foundation.units import KILO, MEGA
+from simulator.engine.serving.predictor import OUTCOMES, Predicted, StageRun, Store
+from simulator.foundation.units import HOUR, KILO, MEGA
 from simulator.profiles.error_bands import ErrorBand
 from simulator.results.serving import frame_by_name, summary_of
 
@@ -26,6 +26,9 @@ DEFINITIONS: Final[Mapping[str, str]] = {
     "latency": "sending to answer, network included",
     "network": "of it: on the wire, connecting, and in the gateway",
     "inside": "of it: waiting and computing, at all stages",
+    "queueing": "reaching the devices to the start of the first batch",
+    "dropped": "share of all requests that were turned away or gave up, after their last attempt",
+    "replica_hours": "of replicas that were up, starting and draining ones too",
     "hit_rate": "share of requests whose model was on the device",
     "che_hit_rate": "the same by Che's approximation, device by device",
     "cold_latency": "latency of requests whose model had to be loaded",
@@ -40,6 +43,7 @@ class PredictionResult:
 
     Attributes:
         devices: how many of which.
+        replicas: devices or parts of devices, those that may start later too.
         predicted: columns by request.
         usd_per_s, watts: of the devices in use; None where not known.
         label: origin of the inference constants: ``calibrated``, ``measured`` or ``assumed``.
@@ -53,6 +57,7 @@ class PredictionResult:
     engine: str
     devices: Mapping[str, float]
     slices: int
+    replicas: int
     predicted: Predicted
     store: Store | None
     limit_s: float | None
@@ -70,21 +75,31 @@ class PredictionResult:
             "requests": float(len(done)),
             "finished": float(done.sum()),
             "attainment": float(good.mean()) if len(good) else float("nan"),
+            "dropped": float((~done).mean()) if len(done) else float("nan"),
             "requests_per_s": float(done.sum()) / span,
             "goodput_per_s": float(good.sum()) / span,
         }
         found |= summary_of("latency", run.latency_s[done])
         found |= summary_of("network", run.network_s[done])
         found |= summary_of("inside", (run.latency_s - run.network_s)[done])
+        found |= summary_of("queueing", run.queueing_s[done])
         for name, stage in run.stages.items():
             found[f"{name}_mean_batch"] = stage.mean_batch
-            found[f"{name}_busy_fraction"] = stage.busy_s / (stage.servers * span)
+            found[f"{name}_busy_fraction"] = _busy(stage, span)
         found |= self._catalogue()
+        up = self._up_s()
+        if run.stages:
+            found["replica_hours"] = up * self.replicas / HOUR
         if self.usd_per_s is not None and done.any():
-            found["usd_per_million"] = self.usd_per_s * span / float(done.sum()) * MEGA
+            found["usd_per_million"] = self.usd_per_s * up / float(done.sum()) * MEGA
         if self.watts is not None and done.any():
-            found["joule_per_request"] = self.watts * span / float(done.sum())
+            found["joule_per_request"] = self.watts * up / float(done.sum())
         return found
+
+    def _up_s(self) -> float:
+        """Return the seconds that the devices in use were paid for, in the mean."""
+        paid = [stage.up_s for stage in self.predicted.stages.values() if stage.up_s is not None]
+        return sum(paid) / self.replicas if paid else self.predicted.span_s
 
     def _catalogue(self) -> dict[str, float]:
         run, store = self.predicted.store, self.store
@@ -163,7 +178,7 @@ class PredictionResult:
 
         rows = []
         for name, stage in self.predicted.stages.items():
-            busy = stage.busy_s / (stage.servers * self.predicted.span_s)
+            busy = _busy(stage, self.predicted.span_s)
             row: dict[str, object] = {"stage": name, "devices": stage.servers, "mean_batch": stage.mean_batch,
                                       "busy_fraction": busy}  # fmt: skip
             rows.append(row | summary_of("stay", stage.end_s - stage.reached_s))
@@ -171,22 +186,42 @@ class PredictionResult:
 
     def requests_frame(self) -> pd.DataFrame:
         """Return one row per request."""
+        return prediction_frame(self.predicted)
+
+    def timeline_frame(self) -> pd.DataFrame:
+        """Return one row per look: replicas, waiting and running requests; none where a store holds the models."""
         import pandas as pd
 
-        run = self.predicted
-        columns: dict[str, object] = {
-            "arrival_s": run.requests.arrival_s,
-            "outcome": np.array(OUTCOMES)[run.outcome],
-            "latency_s": run.latency_s,
-            "network_s": run.network_s,
-        }
-        if run.requests.group is not None:
-            columns["group"] = np.array(run.requests.groups)[run.requests.group]
-        return pd.DataFrame(columns)
+        line = self.predicted.timeline
+        return pd.DataFrame({"time_s": line.time_s, "ready": line.ready, "wanted": line.wanted, "waiting": line.waiting,
+                             "running": line.running})  # fmt: skip
 
     def outcomes_frame(self) -> pd.DataFrame:
         """Return requests by outcome."""
         return frame_by_name(self.predicted.counts(), ("outcome", "requests"))
+
+
+def prediction_frame(run: Predicted) -> pd.DataFrame:
+    """Return one row per request."""
+    import pandas as pd
+
+    columns: dict[str, object] = {
+        "arrival_s": run.arrival_s,
+        "outcome": np.array(OUTCOMES)[run.outcome],
+        "queueing_s": run.queueing_s,
+        "latency_s": run.latency_s,
+        "network_s": run.network_s,
+        "replica": run.replica,
+    }
+    if run.requests.group is not None:
+        columns["group"] = np.array(run.requests.groups)[run.requests.group]
+    return pd.DataFrame(columns)
+
+
+def _busy(stage: StageRun, span_s: float) -> float:
+    """Return the share of the devices' paid time in which they computed."""
+    up = stage.servers * span_s if stage.up_s is None else stage.up_s
+    return stage.busy_s / up if up else float("nan")
 
 
 def expected_hit_rate(store: Store) -> float:

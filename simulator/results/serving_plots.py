@@ -14,6 +14,7 @@ from simulator.results.style import ALARM, MUTED, PALETTE, few_decades, new_figu
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from simulator.engine.serving.scaling.loop import Timeline
     from simulator.results.serving import ServingResult
 
 
@@ -42,14 +43,13 @@ def plot_latency(result: ServingResult) -> tuple[Figure, Any]:
         return fig, axes
 
 
-def plot_service_timeline(result: ServingResult) -> tuple[Figure, Any]:
-    """Draw replicas, requests inside and cache over time."""
-    line = result.served.timeline
+def plot_timeline(line: Timeline, workload: str, *, cache: bool) -> tuple[Figure, Any]:
+    """Draw replicas and requests inside over time, and the share of the cache in use where there is one."""
     minutes = np.array(line.time_s) / MINUTE
     with styled():
-        fig, first = new_figure(8.0, 5.2)
+        fig, first = new_figure(8.0, 5.2 if cache else 3.8)
         first.remove()
-        axes = fig.subplots(3, 1, sharex=True)
+        axes = fig.subplots(3 if cache else 2, 1, sharex=True)
         axes[0].step(minutes, line.wanted, where="post", color=MUTED, linewidth=1.0, label="wanted")
         axes[0].step(minutes, line.ready, where="post", color=PALETTE[0], linewidth=1.6, label="ready")
         axes[0].set_ylabel("replicas")
@@ -60,14 +60,20 @@ def plot_service_timeline(result: ServingResult) -> tuple[Figure, Any]:
         axes[1].set_ylabel("requests")
         axes[1].set_ylim(bottom=0)
         axes[1].legend(loc="lower right", bbox_to_anchor=(1.0, 0.98), ncols=2)
-        axes[2].plot(minutes, np.array(line.cache_used) * 100, color=PALETTE[3], linewidth=1.3)
-        axes[2].set_ylabel("cache used, %")
-        axes[2].set_ylim(0, 102)
-        axes[2].set_xlabel("minutes")
-        axes[0].set_title(f"{result.workload}: replicas and load over time")
+        if cache:
+            axes[2].plot(minutes, np.array(line.cache_used) * 100, color=PALETTE[3], linewidth=1.3)
+            axes[2].set_ylabel("cache used, %")
+            axes[2].set_ylim(0, 102)
+        axes[-1].set_xlabel("minutes")
+        axes[0].set_title(f"{workload}: replicas and load over time")
         for ax in axes:
             ax.grid(visible=True)
         return fig, axes
+
+
+def plot_service_timeline(result: ServingResult) -> tuple[Figure, Any]:
+    """Draw replicas, requests inside and cache of a service that generates over time."""
+    return plot_timeline(result.served.timeline, result.workload, cache=True)
 
 
 def plot_knee(rows: Sequence[Mapping[str, float]], *, title: str) -> tuple[Figure, Any]:

@@ -14,17 +14,16 @@ from simulator.costs.serving.numerics import FORMATS
 from simulator.costs.serving.traits import EngineTraits, engine_named
 from simulator.engine.serving.fleet.build import Rules
 from simulator.engine.serving.front import Front
-from simulator.engine.serving.scaling.loop import Scaling, StartUp
+from simulator.engine.serving.scaling.loop import Scaling
 from simulator.engine.serving.scaling.outside import FleetEvent
-from simulator.engine.serving.scaling.policies import options_of
 from simulator.engine.serving.service import Limits
 from simulator.foundation.errors import InputError, UnknownName
-from simulator.foundation.schema import Bytes, Count, Fraction, Name, PositiveSeconds, Seconds, StrictModel, quantity
-from simulator.foundation.units import GIGA
+from simulator.foundation.schema import Bytes, Count, Fraction, Name, PositiveSeconds, StrictModel, quantity
 from simulator.profiles.slices import Profile, profile_named
 from simulator.scenario.kinds import Context, WorkloadKind
 from simulator.scenario.serve_additions import AdaptersFile, SpeculativeFile, adapters_of, speculation_of
 from simulator.scenario.serve_cache import CacheTierFile, check_tiers
+from simulator.scenario.serve_life import ScaleFile, ServeEventFile, check_scale, event_of, scaling_of
 from simulator.scenario.serve_platform import (
     QUEUES_OF_REPLICAS,
     PlatformFile,
@@ -34,6 +33,7 @@ from simulator.scenario.serve_platform import (
     rules_of,
 )
 from simulator.scenario.serve_predict import (
+    ROUTER,
     BatchingFile,
     CatalogueFile,
     PipelineFile,
@@ -98,43 +98,6 @@ class ReplicasFile(StrictModel):
     time_slicing: bool = Field(default=False, description="one pass: requests on a device share its time, unbatched")
 
 
-class StartUpFile(StrictModel):
-    """What starting a replica takes, phase by phase."""
-
-    schedule: Seconds = 2.0
-    image: Seconds = 20.0
-    weights: Seconds | None = Field(default=None, description="left out: from the bytes and load_bandwidth")
-    load_bandwidth: _Bandwidth = 2 * GIGA
-    compile: Seconds = 0.0
-    warm_up: Seconds = 5.0
-
-
-class ScaleFile(StrictModel):
-    """An autoscaler and its bounds."""
-
-    policy: str
-    minimum: Annotated[int, Field(ge=0)] = 1
-    maximum: Count | None = None
-    start: Annotated[int, Field(ge=0)] | None = Field(default=None, description="replicas at the beginning")
-    look_every: PositiveSeconds = 15.0
-    options: dict[str, float] = Field(default_factory=dict)
-    start_up: StartUpFile = StartUpFile()
-
-
-class ServeEventFile(StrictModel):
-    """Something that happens to replicas."""
-
-    kind: Literal["loss", "cut-off", "reclaim", "drain", "rollout", "canary", "blue-green", "migrate"]
-    at: Seconds
-    count: Count = Field(default=1, description="replicas hit, or replaced at a time")
-    first: Annotated[int, Field(ge=0)] | None = Field(
-        default=None, description="number of the first replica hit; left out: those opened last"
-    )
-    repair: Seconds | None = Field(default=None, description="until a lost or drained replica starts up again")
-    notice: Seconds = Field(default=120.0, description="of draining before a reclaimed machine is gone")
-    watch: Seconds = Field(default=300.0, description="how long a canary is looked at before the rest follows")
-
-
 class LimitsFile(StrictModel):
     """What a request should keep, and how many of them must."""
 
@@ -171,11 +134,12 @@ class ServeFile(StrictModel):
 
 
 #: keys of a service for models that answer in one pass, and those for models that generate
-_PREDICTING: Final = frozenset(ServeFile.model_fields) - {"cache_precision", "scale", "events"}
+_PREDICTING: Final = frozenset(ServeFile.model_fields) - {"cache_precision"}
 _GENERATING: Final = frozenset(ServeFile.model_fields) - {
     "batching", "tokens", "samples", "input", "pipeline", "catalogue", "stages",
 }  # fmt: skip
 _ENGINE: Final = "vllm"  # of a model that generates, where the scenario names none
+_ROUTER: Final = "least-requests"  # the same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,24 +170,7 @@ class ServeWorkload:
 
     def scaling(self, load_bytes: float) -> Scaling:
         """Return the autoscaler; ``load_bytes`` are a replica's weights on one device."""
-        if self.scale is None:
-            return Scaling()
-        start = self.scale.start_up
-        weights = load_bytes / start.load_bandwidth if start.weights is None else start.weights
-        return Scaling(
-            policy=self.scale.policy,
-            minimum=self.scale.minimum,
-            maximum=self.scale.maximum,
-            look_every_s=self.scale.look_every,
-            options=self.scale.options,
-            start_up=StartUp(
-                schedule_s=start.schedule,
-                image_s=start.image,
-                weights_s=weights,
-                compile_s=start.compile,
-                warm_up_s=start.warm_up,
-            ),
-        )
+        return scaling_of(self.scale, load_bytes)
 
 
 def build(file: ServeFile, context: Context) -> ServeWorkload | PredictWorkload:
@@ -255,12 +202,10 @@ def build(file: ServeFile, context: Context) -> ServeWorkload | PredictWorkload:
     with context.at("engine", "name"):
         traits = engine_named(file.engine.name or _ENGINE)
     check_outages(file.platform, context.below("platform"))
-    check_router(file.platform, context.below("platform"))
+    check_router(file.platform, context.below("platform"), generates=True)
     with context.at("engine", "cache_tiers"):
         check_tiers(file.engine.cache_tiers, prefix_cache=file.engine.prefix_cache, partition=file.replicas.partition)
-    if file.scale is not None:
-        with context.at("scale"):
-            _ = options_of(file.scale.policy, file.scale.options)
+    check_scale(file.scale, context.below("scale"))
     with context.at("replicas"):
         layout = Layout(tp=file.replicas.tp, pp=file.replicas.pp, ep=file.replicas.ep,
                         dp_attention=file.replicas.dp_attention)  # fmt: skip
@@ -282,11 +227,11 @@ def build(file: ServeFile, context: Context) -> ServeWorkload | PredictWorkload:
         count=file.replicas.count,
         prefill=file.replicas.prefill,
         traffic=traffic_from(file.traffic, context.below("traffic"), beside),
-        rules=rules_of(file.platform),
+        rules=rules_of(file.platform, router=_ROUTER),
         front=front_of(file.platform),
         post_s=file.platform.post_processing,
         scale=file.scale,
-        events=tuple(_event(event) for event in file.events),
+        events=tuple(event_of(event) for event in file.events),
         limits=Limits(ttft_s=file.limits.ttft, tpot_s=file.limits.tpot, latency_s=file.limits.latency),
         attainment=file.limits.attainment,
     )
@@ -297,10 +242,13 @@ def _one_pass(file: ServeFile, context: Context) -> PredictWorkload:
     why = "is for models that generate; these answer in one pass."
     refuse(file, _PREDICTING, context, why)
     refuse(file.engine, frozenset({"name"}), context.below("engine"), why)
-    refuse(file.replicas, frozenset({"count", "slices", "time_slicing"}), context.below("replicas"), why)
+    of_replicas = frozenset({"count", "slices", "partition", "time_slicing"})
+    refuse(file.replicas, of_replicas, context.below("replicas"), why)
     refuse(file.limits, frozenset({"latency", "attainment"}), context.below("limits"), why)
-    queues = frozenset(PlatformFile.model_fields) - QUEUES_OF_REPLICAS
-    refuse(file.platform, queues, context.below("platform"), why)
+    if file.stages or file.catalogue is not None or file.replicas.time_slicing:
+        _without_a_fleet(file, context)
+    check_router(file.platform, context.below("platform"), generates=False)
+    check_scale(file.scale, context.below("scale"))
     check_outages(file.platform, context.below("platform"))
     if file.stages:
         alone = _PREDICTING - {"tokens", "samples", "input", "batching", "pipeline", "catalogue"}
@@ -324,17 +272,30 @@ def _one_pass(file: ServeFile, context: Context) -> PredictWorkload:
     return PredictWorkload(
         id=file.id,
         stages=stages,
+        of_graph=bool(file.stages),
         catalogue=catalogue,
         pipeline=pipeline,
         traits=traits,
-        slices=file.replicas.slices,
+        slices=len(file.replicas.partition) or file.replicas.slices,
+        partition=_partition(file.replicas, context.below("replicas")),
         shared=file.replicas.time_slicing,
         traffic=traffic_from(file.traffic, context.below("traffic"), Path(context.document.file), generates=False),
+        rules=rules_of(file.platform, router=ROUTER),
         front=front_of(file.platform),
         post_s=file.platform.post_processing,
+        scale=file.scale,
+        events=tuple(event_of(event) for event in file.events),
         limit_s=file.limits.latency,
         attainment=file.limits.attainment,
     )
+
+
+def _without_a_fleet(file: ServeFile, context: Context) -> None:
+    """Refuse what only replicas of one model with batches of their own have."""
+    why = "is for one model with a batch on each device: leave out stages, catalogue and time_slicing."
+    refuse(file, frozenset(ServeFile.model_fields) - {"scale", "events"}, context, why)
+    refuse(file.platform, frozenset(PlatformFile.model_fields) - QUEUES_OF_REPLICAS, context.below("platform"), why)
+    refuse(file.replicas, frozenset(ReplicasFile.model_fields) - {"partition"}, context.below("replicas"), why)
 
 
 def _partition(file: ReplicasFile, context: Context) -> tuple[Profile, ...]:
@@ -350,11 +311,6 @@ def _partition(file: ReplicasFile, context: Context) -> tuple[Profile, ...]:
         if found and file.prefill is not None:
             raise InputError("prompts apart need equal replicas; leave out the partition or prefill.")
     return tuple(sorted(found, key=lambda profile: (-profile.sevenths, -profile.memory_bytes)))
-
-
-def _event(file: ServeEventFile) -> FleetEvent:
-    return FleetEvent(kind=file.kind, at_s=file.at, count=file.count, first=file.first, repair_s=file.repair,
-                      notice_s=file.notice, watch_s=file.watch)  # fmt: skip
 
 
 KIND = WorkloadKind(name="serve", file=ServeFile, build=build)

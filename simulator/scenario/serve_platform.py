@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from pydantic import Field
 
 from simulator.engine.serving.fleet.build import Rules
-from simulator.engine.serving.fleet.routing import ROUTERS
+from simulator.engine.serving.fleet.routing import ONE_QUEUE, ROUTERS
 from simulator.engine.serving.front import Front
 from simulator.foundation.errors import InputError, UnknownName
 from simulator.foundation.schema import Count, Name, PositiveSeconds, Seconds, StrictModel, quantity
@@ -27,7 +27,10 @@ class OutageFile(StrictModel):
 class PlatformFile(StrictModel):
     """What stands between clients and replicas."""
 
-    router: str = "least-requests"
+    router: str | None = Field(
+        default=None,
+        description="left out: least-requests if the model generates, else one-queue, from which whoever is free takes",
+    )
     max_inflight: Count | None = None
     max_waiting: Count | None = None
     timeout: PositiveSeconds | None = None
@@ -52,15 +55,17 @@ class PlatformFile(StrictModel):
     )
 
 
-#: keys that speak of queues which only replicas of generating models have
+#: keys that speak of the queues of a fleet of replicas
 QUEUES_OF_REPLICAS: Final = frozenset({"router", "max_inflight", "max_waiting", "timeout", "retries", "backoff"})
 
 
-def check_router(file: PlatformFile, context: Context) -> None:
-    """Refuse a router that nobody knows."""
+def check_router(file: PlatformFile, context: Context, *, generates: bool) -> None:
+    """Refuse a router that nobody knows, or that replicas of models which generate cannot have."""
     with context.at("router"):
-        if file.router not in ROUTERS:
+        if file.router is not None and file.router not in ROUTERS:
             raise UnknownName("router", file.router, ROUTERS)
+        if generates and file.router is not None and ROUTERS[file.router] == ONE_QUEUE:
+            raise InputError("models that generate take requests one by one from queues of their own; name a router.")
 
 
 def check_outages(file: PlatformFile, context: Context) -> None:
@@ -71,11 +76,11 @@ def check_outages(file: PlatformFile, context: Context) -> None:
                 raise InputError(f"begins at {other.at:g} s, before the one above ends at {one.at + one.length:g} s.")
 
 
-def rules_of(file: PlatformFile) -> Rules:
-    """Return how requests are routed, held and tried again."""
+def rules_of(file: PlatformFile, *, router: str) -> Rules:
+    """Return how requests are routed, held and tried again; by ``router`` where the file names none."""
     return Rules(
-        router=file.router, max_inflight=file.max_inflight, max_waiting=file.max_waiting, timeout_s=file.timeout,
-        retries=file.retries, backoff_s=file.backoff,
+        router=file.router or router, max_inflight=file.max_inflight, max_waiting=file.max_waiting,
+        timeout_s=file.timeout, retries=file.retries, backoff_s=file.backoff,
     )  # fmt: skip
 
 

@@ -9,12 +9,17 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field
 
 from simulator.costs.serving.batches import Pipeline
+from simulator.costs.serving.layers import Layout
 from simulator.costs.serving.numerics import FORMATS
 from simulator.costs.serving.traits import EngineTraits, engine_named
+from simulator.engine.serving.fleet.build import Rules
 from simulator.engine.serving.front import Front
+from simulator.engine.serving.scaling.outside import FleetEvent
 from simulator.foundation.errors import InputError, UnknownName
 from simulator.foundation.schema import Bytes, Count, Name, PositiveSeconds, Seconds, StrictModel, quantity
+from simulator.profiles.slices import Profile
 from simulator.scenario.kinds import Context
+from simulator.scenario.serve_life import ScaleFile
 from simulator.scenario.serve_traffic import Traffic
 from simulator.workload.models.files import Architecture
 from simulator.workload.models.transformer import Transformer
@@ -22,6 +27,8 @@ from simulator.workload.models.transformer import Transformer
 _Bandwidth: Any = quantity("bandwidth", above=True)
 #: what serves a model that answers in one pass, where the scenario names nothing
 SERVER: Final = "triton"
+#: how its requests get to replicas, where the scenario names no router
+ROUTER: Final = "one-queue"
 
 
 class BatchingFile(StrictModel):
@@ -97,16 +104,36 @@ class PredictWorkload:
 
     id: str
     stages: tuple[StageWish, ...]
+    of_graph: bool  # whether the scenario gave stages, not one model
     catalogue: CatalogueWish | None
     pipeline: Pipeline | None
     traits: EngineTraits
     slices: int
+    partition: tuple[Profile, ...]  # of a device, equal ones side by side; empty: ``slices`` equal parts
     shared: bool
     traffic: Traffic
+    rules: Rules
     front: Front
     post_s: float
+    scale: ScaleFile | None
+    events: tuple[FleetEvent, ...]
     limit_s: float | None
     attainment: float
+
+    @property
+    def layout(self) -> Layout:
+        """A replica is one device, or one part of it."""
+        return Layout()
+
+    @property
+    def count(self) -> int | None:
+        """Replicas of the only model; None: as many as there are devices for."""
+        return self.stages[0].devices
+
+    @property
+    def has_replicas(self) -> bool:
+        """Whether one model stands on devices of its own, with a batch on each: then they are a fleet."""
+        return self.catalogue is None and not self.shared and not self.of_graph
 
 
 def answers_in_one_pass(model: Architecture) -> bool:

@@ -68,8 +68,8 @@ class ClosedFile(StrictModel):
     users: Count
     rounds: Count = 10
     think: Seconds = 0.0
-    prompt: LengthFile
-    output: LengthFile
+    prompt: LengthFile | None = Field(default=None, description="for models that generate")
+    output: LengthFile | None = Field(default=None, description="for models that generate")
 
 
 class TraceFile(StrictModel):
@@ -147,6 +147,13 @@ def traffic_from(file: TrafficFile, context: Context, beside: Path, *, generates
                     raise InputError(f"no {kind}; a model that generates needs its tokens, as in {{mean: 500}}.")
             with context.at("groups", index, kind, "law"):
                 _ = law and length_laws[law.law]
+    with context.at("conversations"):
+        if file.conversations is not None and not generates:
+            raise InputError("what was said is repeated to models that generate; give closed for users who wait.")
+    for kind in ("prompt", "output"):
+        with context.at("closed"):
+            if file.closed is not None and generates and getattr(file.closed, kind) is None:
+                raise InputError(f"no {kind}; a model that generates needs its tokens, as in {{mean: 500}}.")
     names = [group.name for group in file.groups]
     with context.at("groups"):
         if len(set(names)) != len(names):

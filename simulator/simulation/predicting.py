@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
+
+import numpy as np
 
 from simulator.costs.caching import zipf
 from simulator.costs.serving.batches import BatchTimes, Pipeline, batch_times, stored_bytes
 from simulator.costs.serving.forward import Runner, activation_bytes
 from simulator.costs.serving.numerics import rate_of
 from simulator.costs.serving.traits import kernels_of
-from simulator.engine.serving.predictor import PredictorService, Stage, Store, predict
+from simulator.engine.serving.fleet.build import Replicas, Rules
+from simulator.engine.serving.fleet.from_batches import batching_class
+from simulator.engine.serving.predictor import Predicted, PredictorService, Stage, Store, predict, predict_by_fleet
+from simulator.engine.serving.service import Kept, Limits, Service
 from simulator.foundation.errors import Infeasible, InputError
 from simulator.foundation.randomness import Streams
 from simulator.foundation.units import show
 from simulator.profiles.device import Device
 from simulator.profiles.efficiency import efficiency_of
 from simulator.profiles.error_bands import ErrorBand, error_band
-from simulator.profiles.slices import slice_of
-from simulator.results.predicting import PredictionResult
+from simulator.profiles.slices import check_partition, slice_of
+from simulator.profiles.throttled import throttled
+from simulator.results.parquet import write_table
+from simulator.results.predicting import PredictionResult, prediction_frame
 from simulator.scenario import Scenario
+from simulator.scenario.serve_life import scaling_of
 from simulator.scenario.serve_predict import CatalogueWish, PredictWorkload, StageWish
-from simulator.simulation.serving import group_power, group_rent
+from simulator.simulation.serving import group_power, group_rent, opened, parts_of, refuse_missing, replicas_by_group
+from simulator.simulation.serving_conditions import conditions_of, runs_of
+from simulator.workload.requests import Requests
 
 #: share of a device's memory that models of a catalogue may fill where the scenario says nothing
 _FOR_MODELS: Final = 0.9
@@ -35,26 +47,50 @@ class Part:
     count: int
 
 
-def simulate_predicting(scenario: Scenario, workload: PredictWorkload) -> PredictionResult:
+def simulate_predicting(
+    scenario: Scenario,
+    workload: PredictWorkload,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+    kept: Kept | None = None,
+    records: Path | None = None,
+) -> PredictionResult:
     """Play a service to its end.
 
+    Args:
+        scenario: the machines.
+        workload: the service.
+        progress: is told now and then how many requests are settled, of how many.
+        kept: where the state is kept, so that an interrupted run can go on.
+        records: a folder for one row per request.
+
     Raises:
-        InputError: the traffic cannot be drawn, or a device lacks a figure.
+        InputError: the traffic cannot be drawn, or a device lacks a figure, or the kept state is another run's.
         Infeasible: stages ask for more devices than there are, or models do not fit them.
     """
     requests = workload.traffic.draw(Streams(scenario.run.seed))
-    parts = _parts(scenario, workload)
     store: Store | None = None
-    stages: tuple[Stage, ...] = ()
-    if workload.catalogue is None:
-        stages = tuple(_stage(stage, part, workload) for stage, part in zip(workload.stages, parts, strict=True))
+    seed = scenario.run.seed
+    told = None if progress is None else lambda settled: progress(settled, len(requests))
+    if workload.has_replicas:
+        parts, service = fleet_of(scenario, workload)
+        if kept is None and is_plain(requests, service):
+            stage = _stage(workload.stages[0], Part(device=parts[0].device, count=service.pools[0].count), workload)
+            plain = PredictorService(stages=(stage,), front=workload.front, post_s=workload.post_s)
+            predicted = predict(requests, plain, seed=seed)
+        else:
+            name = workload.stages[0].name
+            predicted = predict_by_fleet(_alike(requests), service, name, seed=seed, progress=told, kept=kept)
     else:
-        store = _store(workload.catalogue, workload.stages[0], parts[0], workload)
-    service = PredictorService(stages=stages, store=store, front=workload.front, post_s=workload.post_s)
-    predicted = predict(requests, service, seed=scenario.run.seed)
+        if kept is not None:
+            raise InputError("stages, catalogues and sliced time are over too soon to be kept; leave --resume out.")
+        parts = _parts(scenario, workload)
+        predicted, store = _by_stations(requests, workload, parts, seed)
     used = sum(part.count for part in parts) / workload.slices
     share = used / max(1, scenario.devices)
     rent, power = group_rent(scenario), group_power(scenario)
+    if records is not None:
+        write_table(prediction_frame(predicted), records / "requests-00000")
     return PredictionResult(
         scenario=scenario.name,
         scenario_sha256=scenario.sha256,
@@ -63,6 +99,7 @@ def simulate_predicting(scenario: Scenario, workload: PredictWorkload) -> Predic
         engine=workload.traits.name,
         devices=_devices(parts, workload.slices),
         slices=workload.slices,
+        replicas=sum(part.count for part in parts),
         predicted=predicted,
         store=store,
         limit_s=workload.limit_s,
@@ -72,6 +109,88 @@ def simulate_predicting(scenario: Scenario, workload: PredictWorkload) -> Predic
         label=_label(parts, workload),
         band=_band(parts, workload),
     )
+
+
+def is_plain(requests: Requests, service: Service) -> bool:
+    """Return whether equal devices with one queue and nothing else serve requests that are all alike.
+
+    Then the station of batching servers gives the instants of the fleet, at some twenty times its speed.
+    """
+    alike = requests.successor is None and (requests.priority is None or not requests.priority.any())
+    bare = service.rules == Rules(router="one-queue", keep_gaps=False) and not service.events
+    return alike and bare and len(service.pools) == 1 and service.scaling.policy == "fixed" and not _few_open(service)
+
+
+def _few_open(service: Service) -> bool:
+    return any(pool.open is not None for pool in service.pools)
+
+
+def _alike(requests: Requests) -> Requests:
+    """Return the requests without tokens, each one pass."""
+    ones = np.ones(len(requests), np.int32)
+    return replace(requests, prompt=ones, output=ones, chains=None)
+
+
+def fleet_of(scenario: Scenario, workload: PredictWorkload) -> tuple[tuple[Part, ...], Service]:
+    """Return the devices of a service of one model, and the service: a replica on each device or part of one.
+
+    Raises:
+        Infeasible: more replicas are wanted than there are devices, or the model does not fit.
+    """
+    counts = replicas_by_group(scenario, workload)
+    refuse_missing(scenario, workload, counts)
+    stage, parts, found = workload.stages[0], [], []
+    for index, (group, count) in enumerate(zip(scenario.groups, counts, strict=True)):
+        if workload.partition:
+            check_partition(workload.partition, group.device)
+        for device, slices, _ in parts_of(workload, group.device):
+            mine = group.devices * slices if workload.partition else count
+            if mine < 1:
+                continue
+            parts.append(Part(device=device, count=mine))
+            for condition, n in runs_of(conditions_of(scenario, workload, index, mine, slices=slices)):
+                found.append((_stage(stage, Part(device=device, count=n), workload, speed=condition.speed), n))
+    slowest = max(one.occupied_s[-1] for one, _ in found)
+    pools = tuple(
+        Replicas(
+            engine=batching_class(latency_s=one.latency_s, occupied_s=one.occupied_s, delay_s=one.delay_s),
+            count=n,
+            weight=slowest / one.occupied_s[-1],
+        )
+        for one, n in found
+    )
+    if workload.scale is not None and workload.scale.start is not None:
+        pools = opened(pools, workload.scale.start)
+    return tuple(parts), Service(
+        pools=pools,
+        rules=replace(workload.rules, keep_gaps=False),
+        front=workload.front,
+        scaling=scaling_of(workload.scale, _load_bytes(stage, parts[0], workload)),
+        events=workload.events,
+        limits=Limits(latency_s=workload.limit_s),
+        post_s=workload.post_s,
+    )
+
+
+def _load_bytes(stage: StageWish, part: Part, workload: PredictWorkload) -> float:
+    """Return what a replica loads when it starts: the weights; how large a design is, nobody says: nothing."""
+    if workload.scale is None or workload.scale.start_up.weights is not None or _laid_out(part, workload):
+        return 0.0
+    return stored_bytes(stage.model, _runner(stage, part, workload).rate.weight_bytes)
+
+
+def _by_stations(
+    requests: Requests, workload: PredictWorkload, parts: tuple[Part, ...], seed: int
+) -> tuple[Predicted, Store | None]:
+    """Play a graph of stages, devices that share their time, or a store of models."""
+    stages: tuple[Stage, ...] = ()
+    store = None
+    if workload.catalogue is None:
+        stages = tuple(_stage(stage, part, workload) for stage, part in zip(workload.stages, parts, strict=True))
+    else:
+        store = _store(workload.catalogue, workload.stages[0], parts[0], workload)
+    service = PredictorService(stages=stages, store=store, front=workload.front, post_s=workload.post_s)
+    return predict(requests, service, seed=seed), store
 
 
 def _parts(scenario: Scenario, workload: PredictWorkload) -> tuple[Part, ...]:
@@ -130,10 +249,11 @@ def _runner(stage: StageWish, part: Part, workload: PredictWorkload) -> Runner:
     )
 
 
-def _stage(stage: StageWish, part: Part, workload: PredictWorkload) -> Stage:
+def _stage(stage: StageWish, part: Part, workload: PredictWorkload, *, speed: float = 1.0) -> Stage:
+    """Return a stage on devices that run at ``speed`` of theirs."""
     batching = stage.batching
     largest = 1 if batching.policy == "none" or workload.shared else batching.max_batch
-    times = _times(stage, part, workload, largest)
+    times = _times(stage, part, workload, largest, speed)
     delay = {"none": 0.0, "static": None, "dynamic": batching.max_delay}[batching.policy]
     return Stage(
         name=stage.name,
@@ -146,11 +266,13 @@ def _stage(stage: StageWish, part: Part, workload: PredictWorkload) -> Stage:
     )
 
 
-def _times(stage: StageWish, part: Part, workload: PredictWorkload, largest: int) -> BatchTimes:
+def _times(stage: StageWish, part: Part, workload: PredictWorkload, largest: int, speed: float) -> BatchTimes:
     design = _laid_out(part, workload)
     if design is not None:
-        return design.times(largest)
+        return Pipeline(depth_s=design.depth_s / speed, interval_s=design.interval_s / speed).times(largest)
     runner = _runner(stage, part, workload)
+    if speed < 1.0:
+        runner = replace(runner, device=throttled(part.device, speed))
     room = part.device.memory_limit_bytes
     weights = stored_bytes(stage.model, runner.rate.weight_bytes) if room is not None else 0.0
     if room is not None and weights > room:

@@ -31,6 +31,7 @@ from simulator.results.serving import ServingResult, requests_frame
 from simulator.scenario import Scenario
 from simulator.scenario.serve import ServeWorkload
 from simulator.scenario.serve_cache import CacheTierFile
+from simulator.scenario.serve_predict import PredictWorkload
 from simulator.simulation.serving_conditions import conditions_of, runs_of, touched
 from simulator.workload.request_stream import RequestStream, in_slices
 from simulator.workload.requests import Requests
@@ -67,7 +68,7 @@ def prepare(
     pools, first, devices = _pools(scenario, workload, requests)
     scaling = workload.scaling(weight_bytes(first))
     if workload.scale is not None and workload.scale.start is not None:
-        pools = _opened(pools, workload.scale.start)
+        pools = opened(pools, workload.scale.start)
     service = Service(
         pools=pools,
         rules=workload.rules,
@@ -185,7 +186,7 @@ def _pools(
         devices += count * workload.layout.devices
         if workload.partition:
             check_partition(workload.partition, group.device)
-        for part, slices, share in _parts(workload, group.device):
+        for part, slices, share in parts_of(workload, group.device):
             replica = _replica(scenario, workload, part, index)
             first = first or replica
             mine = group.devices * slices if workload.partition else count
@@ -202,6 +203,12 @@ def _pools(
                     begin += n
     if first is None:
         raise InputError(f"a replica takes {workload.layout.devices} devices; no group of machines has so many.")
+    refuse_missing(scenario, workload, counts)
+    return tuple(pools), first, devices
+
+
+def refuse_missing(scenario: Scenario, workload: ServeWorkload | PredictWorkload, counts: list[int]) -> None:
+    """Raise :class:`Infeasible` where more replicas are wanted than the groups have room for."""
     wanted = (workload.count or 0) - sum(counts)
     if wanted > 0:
         raise Infeasible(
@@ -213,10 +220,9 @@ def _pools(
             },
             relaxation=f"ask for {(workload.count or 0) - wanted} replicas, or add nodes",
         )
-    return tuple(pools), first, devices
 
 
-def replicas_by_group(scenario: Scenario, workload: ServeWorkload) -> list[int]:
+def replicas_by_group(scenario: Scenario, workload: ServeWorkload | PredictWorkload) -> list[int]:
     """Return how many replicas stand on each group of machines: as many as fit, or as are wanted, group by group."""
     found, left = [], workload.count
     for group in scenario.groups:
@@ -226,7 +232,7 @@ def replicas_by_group(scenario: Scenario, workload: ServeWorkload) -> list[int]:
     return found
 
 
-def _parts(workload: ServeWorkload, device: Device) -> Iterator[tuple[Device, int, float]]:
+def parts_of(workload: ServeWorkload | PredictWorkload, device: Device) -> Iterator[tuple[Device, int, float]]:
     """Yield the parts of a device with a replica each: the part, how many of it, and its weight for routers."""
     if not workload.partition:
         yield slice_of(device, 1 / workload.slices), workload.slices, 1.0
@@ -324,7 +330,8 @@ def _roles(count: int, prefill: int | None) -> list[tuple[str, int, int]]:
     return [("prefill", 0, prefill), ("decode", prefill, count)]
 
 
-def _opened(pools: tuple[Replicas, ...], start: int) -> tuple[Replicas, ...]:
+def opened(pools: tuple[Replicas, ...], start: int) -> tuple[Replicas, ...]:
+    """Return pools of which only so many replicas are open at the start, those of the first pools."""
     found, left = [], start
     for pool in pools:
         opened = min(pool.count, left)

@@ -11,11 +11,12 @@ from simulator.mapping.unfolding import HEALTHY, Condition
 from simulator.profiles.throttled import throttled
 from simulator.scenario import Scenario
 from simulator.scenario.serve import ServeWorkload
+from simulator.scenario.serve_predict import PredictWorkload
 from simulator.simulation.marks import conditions
 
 
 def conditions_of(
-    scenario: Scenario, workload: ServeWorkload, group: int, count: int, *, slices: int
+    scenario: Scenario, workload: ServeWorkload | PredictWorkload, group: int, count: int, *, slices: int
 ) -> list[Condition]:
     """Return what is amiss in each of the first ``count`` replicas on a group of machines, from its first device on.
 

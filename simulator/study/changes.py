@@ -3,13 +3,13 @@
 ========================  =========================================================================  ===============
 word                      meaning                                                                    kinds
 ========================  =========================================================================  ===============
-``slow-node=3:0.7``       node 3 computes at 0.7 of its speed                                        train, serve
+``slow-node=3:0.7``       node 3 computes at 0.7 of its speed                                        train, serve, ...
 ``link=leaf3:0.5``        what leaves leaf 3 (node 3, device 3) has half of its bandwidth            train, serve
 ``link=clients:0.5``      a round trip between clients and gateway takes twice as long               serve, predict
-``lose-link=node3@1m:9s`` node 3 cannot be reached for 9 s after 1 min                               serve
+``lose-link=node3@1m:9s`` node 3 cannot be reached for 9 s after 1 min                               serve, predict
 ``lose-link=clients@...`` the same of clients and gateway: requests and answers wait                 serve, predict
 ``lose-node=12``          the cluster without one node of the group of node 12                       train, data, ...
-``lose-node=12@2h:6h``    the replicas of one node stop after 2 h, and start again 6 h later         serve
+``lose-node=12@2h:6h``    the replicas of one node stop after 2 h, and start again 6 h later         serve, predict
 ``gpu=a100:50%``          half of the nodes are nodes with A100                                      all but rounds, rl
 ``by-speed=shares``       replicas do micro-batches in proportion to speed; ``stages``: layers       train
 ``surge=5x@1h:10m``       five times the requests after 1 h, for 10 min                              serve, predict
@@ -135,6 +135,11 @@ def _share(text: str) -> float:
 
 def _slow_node(scenario: Scenario, index: int, said: dict[str, str]) -> Change:
     node, factor = int(said["node"]), _share(said["factor"])
+    workload = scenario.workloads[index]
+    if isinstance(workload, PredictWorkload) and not workload.has_replicas:
+        raise InputError(
+            "devices of stages, catalogues and sliced time are alike; those of one model in batches have speeds."
+        )
     _, devices = _node(scenario, node)
     slow = [{"kind": "slow-device", "device": device, "factor": factor} for device in devices]
     return Change(cause=f"node {node} computes at {factor:g} of its speed", overrides=(_events(scenario, slow),))
@@ -174,7 +179,7 @@ def _lose_node(scenario: Scenario, index: int, said: dict[str, str]) -> Change:
     node = int(said["node"])
     group, _ = _node(scenario, node)
     workload = scenario.workloads[index]
-    if isinstance(workload, ServeWorkload):
+    if isinstance(workload, ServeWorkload) or (isinstance(workload, PredictWorkload) and "at" in said):
         return _lose_replicas(scenario, index, said)
     if "at" in said:
         raise InputError(f"a {_kind(type(workload))} scenario plays no hours; write lose-node={node} without a time.")
@@ -207,8 +212,6 @@ def _lose_link(scenario: Scenario, index: int, said: dict[str, str]) -> Change:
         further = {"at": f"{begin:g} s", "length": f"{length:g} s"}
         outages = sorted([*kept, further], key=lambda outage: parse(outage["at"], "time"))
         return Change(cause=f"the link of clients {when}", overrides=(_assigned(key, outages),))
-    if not isinstance(scenario.workloads[index], ServeWorkload):
-        raise InputError(f"nodes that answer in one pass are not told apart; write lose-link={_CLIENTS}@...")
     replicas = _replicas_on(scenario, index, int(said["number"]))
     cut = {"kind": "cut-off", "at": f"{begin:g} s", "repair": f"{length:g} s", "count": len(replicas),
            "first": replicas.start}  # fmt: skip
@@ -218,7 +221,9 @@ def _lose_link(scenario: Scenario, index: int, said: dict[str, str]) -> Change:
 
 def _replicas_on(scenario: Scenario, index: int, node: int) -> range:
     """Return the replicas that stand on a node, wholly or in part; raises :class:`InputError` if there is none."""
-    workload: ServeWorkload = scenario.workloads[index]
+    workload: ServeWorkload | PredictWorkload = scenario.workloads[index]
+    if isinstance(workload, PredictWorkload) and not workload.has_replicas:
+        raise InputError("nodes of stages, catalogues and sliced time are not told apart; one model in batches is.")
     if workload.partition:
         raise InputError("the replicas of a node are told apart where its devices are cut into equal slices only.")
     group, devices = _node(scenario, node)
@@ -339,8 +344,9 @@ def _groups(scenario: Scenario, index: int) -> list[dict[str, Any]]:
 
 _PERIOD: Final = rf"@(?P<at>{_TIME}):(?P<for>{_TIME})"
 
-words.add("slow-node", Word(form="NODE:SHARE, as in slow-node=3:0.7", kinds=(TrainWorkload, ServeWorkload),
-                            compile=_slow_node, pattern=rf"(?P<node>[0-9]+):(?P<factor>{_NUMBER})"))  # fmt: skip
+words.add("slow-node", Word(form="NODE:SHARE, as in slow-node=3:0.7", compile=_slow_node,
+                            kinds=(TrainWorkload, ServeWorkload, PredictWorkload),
+                            pattern=rf"(?P<node>[0-9]+):(?P<factor>{_NUMBER})"))  # fmt: skip
 words.add("link", Word(form="PLACE:SHARE, as in link=leaf3:0.5, link=node3:0.5 or link=clients:0.5", compile=_link,
                        kinds=(TrainWorkload, ServeWorkload, PredictWorkload),
                        pattern=rf"(?P<place>[a-z][a-z-]*?)(?P<number>[0-9]+)?:(?P<factor>{_NUMBER})"))  # fmt: skip

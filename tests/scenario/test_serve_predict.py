@@ -90,7 +90,10 @@ def test_time_slicing_at_no_load_is_as_fast_as_a_queue_of_one() -> None:
     [
         ("engine={max_num_seqs: 4}", "max_num_seqs is for models that generate"),
         ("limits={ttft: 1 s}", "ttft is for models that generate"),
-        ("platform.router=random", "router is for models that generate"),
+        ("platform.router=nearest", "no router 'nearest'"),
+        ("scale={policy: hpaa}", "Did you mean 'hpa'"),
+        ("traffic={conversations: {rate: 1 /s, question: {mean: 9}, answer: {mean: 9}}}", "give closed for users"),
+        ("replicas={time_slicing: true, partition: [1g.5gb]}", "one model with a batch on each device"),
         ("model=llama-3.1-8b", "is for models that answer in one pass; llama-3.1-8b generates"),
         ("pipeline.interval=1 s", "at most the depth"),
         ("batching.policy=later", "policy"),
@@ -99,6 +102,18 @@ def test_time_slicing_at_no_load_is_as_fast_as_a_queue_of_one() -> None:
 def test_a_mistake_is_told_with_its_mend(override: str, message: str) -> None:
     with pytest.raises((InputError, InvalidFile), match=message):
         played("serve-image-line-10ms", override)
+
+
+def test_stages_have_no_fleet_and_say_so() -> None:
+    for override in ("platform.max_waiting=3", "platform.router=random", "scale={policy: hpa}",
+                     "events=[{kind: loss, at: 1 s}]"):  # fmt: skip
+        with pytest.raises(InputError, match="is for one model with a batch on each device"):
+            played("serve-vision-graph", override)
+
+
+def test_models_that_generate_have_no_queue_in_common() -> None:
+    with pytest.raises(InputError, match="from queues of their own"):
+        load_scenario(shipped("scenarios") / "serve-chat-h100.yaml", ["workloads[0].platform.router=one-queue"])
 
 
 def test_stages_in_a_circle_and_unknown_ones_are_told() -> None:

@@ -1,18 +1,23 @@
 """A service that predicts in one pass, not token by token: clients, front, stages of batching devices, and back.
 
-A request passes one stage per model, joined by a graph; or a catalogue of many models on few devices.
+A request passes one stage per model, joined by a graph; or a catalogue of many models on few devices; or one model on
+replicas of a fleet, which has queues with bounds, deadlines, routers, autoscalers and events.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from simulator.engine.serving.fleet.outcome import OUTCOMES as OF_FLEET
 from simulator.engine.serving.front import CACHED, REASONS, Front, pass_front
+from simulator.engine.serving.scaling.loop import Timeline
+from simulator.engine.serving.service import Kept, Service, serve
 from simulator.engine.serving.stations.batching import batched
 from simulator.engine.serving.stations.catalogue import CatalogueRun, serve_catalogue
 from simulator.engine.serving.stations.graph import play_graph
@@ -22,7 +27,9 @@ from simulator.foundation.randomness import Streams
 from simulator.workload.requests import Requests
 
 Floats = npt.NDArray[np.float64]
-OUTCOMES = ("finished", *REASONS[1:])
+OUTCOMES: Final = (*OF_FLEET, *REASONS[1:])
+_FINISHED: Final = OUTCOMES.index("finished")
+_LOOK_EVERY_S: Final = 5.0  # of the time series
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +69,7 @@ class Store:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictorService:
-    """Everything about a service but its requests: stages, or a store of models instead of them."""
+    """Stages, or a store of models instead of them: everything about a service but its requests."""
 
     stages: tuple[Stage, ...]
     store: Store | None = None
@@ -74,32 +81,45 @@ class PredictorService:
 class StageRun:
     """What requests met at one stage, by those that reached it, in order of their arrival at the service.
 
-    ``busy_s`` is the device time of all batches together.
+    Attributes:
+        start_s, end_s: NaN of those that were not served.
+        batches: that devices took.
+        busy_s: device time of all batches together.
+        up_s: device time that was paid for; None: all of it, from the first arrival to the last answer.
     """
 
     reached_s: Floats
+    start_s: Floats
     end_s: Floats
-    batch: npt.NDArray[np.int64]
+    batches: float
     busy_s: float
     servers: int
+    up_s: float | None = None
 
     @property
     def mean_batch(self) -> float:
         """Requests over batches."""
-        return len(self.batch) / float((1.0 / self.batch).sum()) if len(self.batch) else float("nan")
+        return float(np.isfinite(self.end_s).sum()) / self.batches if self.batches else float("nan")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Predicted:
-    """Columns by request, as the client sees them; NaN where there was no answer."""
+    """Columns by request, as the client sees them; NaN where there was no answer.
+
+    ``timeline`` is empty where a store holds the models.
+    """
 
     requests: Requests
     outcome: npt.NDArray[np.int16]  # index into OUTCOMES
+    arrival_s: Floats
+    queueing_s: Floats  # reaching the first device's queue to the start of its batch; NaN with a store
     latency_s: Floats
     network_s: Floats  # of the latency: on the wire, connecting, and in the gateway
+    replica: npt.NDArray[np.int32]  # that answered; -1 where devices of a stage are not told apart
     hit: npt.NDArray[np.int8]  # whether its model was on the device: 1 yes, 0 it was loaded, -1 no store
     stages: Mapping[str, StageRun]
     store: CatalogueRun | None
+    timeline: Timeline
     span_s: float
 
     @property
@@ -118,24 +138,70 @@ class Predicted:
         return self.finished if limit_s is None else self.finished & (self.latency_s <= limit_s)
 
 
+def predict_by_fleet(
+    requests: Requests,
+    service: Service,
+    name: str,
+    *,
+    seed: int = 0,
+    progress: Callable[[int], None] | None = None,
+    kept: Kept | None = None,
+) -> Predicted:
+    """Play the requests through one model, ``name``, on the replicas of a fleet to their end.
+
+    Raises:
+        InputError: as :func:`~simulator.engine.serving.service.serve`.
+    """
+    served = serve(requests, service, seed=seed, progress=progress, kept=kept)
+    run = served.fleet
+    columns = run.replica_columns()
+    stage = StageRun(
+        reached_s=run.arrival_s,
+        start_s=run.arrival_s + run.queueing_s,
+        end_s=run.arrival_s + run.latency_s,
+        batches=float(columns["iterations"].sum()),
+        busy_s=float(columns["busy_s"].sum()),
+        servers=sum(pool.count for pool in service.pools),
+        up_s=served.timeline.replica_seconds,
+    )
+    ends = served.arrival_s + served.latency_s
+    return Predicted(
+        requests=requests,
+        outcome=served.outcome,
+        arrival_s=served.arrival_s,
+        queueing_s=served.queueing_s,
+        latency_s=served.latency_s,
+        network_s=served.network_s,
+        replica=served.replica,
+        hit=np.full(len(requests), -1, np.int8),
+        stages={name: stage},
+        store=None,
+        timeline=served.timeline,
+        span_s=_span(served.arrival_s, ends),
+    )
+
+
 def predict(requests: Requests, service: PredictorService, *, seed: int = 0) -> Predicted:
-    """Play the requests through the service to their end.
+    """Play the requests through the stages of a service to their end.
 
     Raises:
         InputError: requests that wait for the answers of others, stages that wait for each other in a circle.
         Infeasible: a model of the store is larger than a device's memory.
     """
     if requests.successor is not None:
-        raise InputError("users who wait for answers need a model that generates; here give groups or a trace.")
+        raise InputError("users who wait for answers need one model on devices of its own; give groups or a trace.")
     streams = Streams(seed)
     passed = pass_front(requests, service.front, streams["front"])
     order = passed.order()
     reached = passed.reaches_s[order]
     stages: dict[str, StageRun] = {}
     hit = np.full(len(requests), -1, np.int8)
+    queueing = np.full(len(requests), np.nan)
     store = None
     if service.store is None:
         done = _through(reached, service.stages, stages)
+        starts = [stage.start_s for stage in stages.values()]
+        queueing[order] = np.min(starts, axis=0) - reached
     else:
         store = _from_store(reached, service.store, streams)
         done = reached + store.latency_s
@@ -149,17 +215,47 @@ def predict(requests: Requests, service: PredictorService, *, seed: int = 0) -> 
     if service.front.outages:
         waited = service.front.waits(requests.arrival_s + latency - back)
         latency, network = latency + waited, network + np.nan_to_num(waited)
-    ends = requests.arrival_s + latency
     return Predicted(
         requests=requests,
-        outcome=np.where(cached, REASONS.index("cached"), passed.reason).astype(np.int16),
+        outcome=np.where(passed.reason == 0, _FINISHED, passed.reason + len(OF_FLEET) - 1).astype(np.int16),
+        arrival_s=requests.arrival_s,
+        queueing_s=queueing,
         latency_s=latency,
         network_s=network,
+        replica=np.full(len(requests), -1, np.int32),
         hit=hit,
         stages=stages,
         store=store,
-        span_s=max(float(np.nanmax(ends, initial=0.0) - requests.arrival_s.min(initial=np.inf)), 1e-9),
+        timeline=_looked_at(stages, done),
+        span_s=_span(requests.arrival_s, requests.arrival_s + latency),
     )
+
+
+def _span(arrival_s: Floats, end_s: Floats) -> float:
+    """Return the seconds from the first arrival to the last answer."""
+    first = np.min(arrival_s, initial=np.inf, where=np.isfinite(arrival_s))
+    return max(float(np.max(end_s, initial=0.0, where=np.isfinite(end_s)) - first), 1e-9)
+
+
+def _looked_at(stages: Mapping[str, StageRun], done_s: Floats) -> Timeline:
+    """Return the time series of stages whose devices are always there, as the loop around a fleet takes it."""
+    line = Timeline()
+    if not stages or not len(done_s):
+        return line
+    looks = int(np.ceil(max(stage.end_s.max() for stage in stages.values()) / _LOOK_EVERY_S))
+    instants = _LOOK_EVERY_S * np.arange(1, max(looks, 1) + 1)
+    servers = sum(stage.servers for stage in stages.values())
+
+    def until(events: Floats) -> npt.NDArray[np.int64]:
+        return np.searchsorted(np.sort(events), instants, side="right")
+
+    waiting = sum(until(stage.reached_s) - until(stage.start_s) for stage in stages.values())
+    running = sum(until(stage.start_s) - until(stage.end_s) for stage in stages.values())
+    line.time_s = instants.tolist()
+    line.ready = line.wanted = [servers] * len(instants)
+    line.waiting, line.running = np.asarray(waiting).tolist(), np.asarray(running).tolist()
+    line.replica_seconds = servers * float(instants[-1])
+    return line
 
 
 def _through(reached: Floats, stages: tuple[Stage, ...], found: dict[str, StageRun]) -> Floats:
@@ -186,7 +282,8 @@ def _batches(arrival: Floats, stage: Stage) -> StageRun:
         arrival, latency_s=stage.latency_s, occupied_s=stage.occupied_s, servers=stage.servers, delay_s=stage.delay_s
     )
     busy = (np.array(stage.occupied_s)[batch - 1] / batch).sum()
-    return StageRun(reached_s=arrival, end_s=visits.end_s, batch=batch, busy_s=float(busy), servers=stage.servers)
+    return StageRun(reached_s=arrival, start_s=visits.start_s, end_s=visits.end_s, batches=float((1.0 / batch).sum()),
+                    busy_s=float(busy), servers=stage.servers)  # fmt: skip
 
 
 def _shared(arrival: Floats, stage: Stage) -> StageRun:
@@ -194,9 +291,9 @@ def _shared(arrival: Floats, stage: Stage) -> StageRun:
     for device in range(stage.servers):
         mine = slice(device, None, stage.servers)
         end[mine] = processor_sharing(arrival[mine], np.full(len(arrival[mine]), stage.latency_s[0]))
-    ones = np.ones(len(arrival), np.int64)
     busy = stage.latency_s[0] * len(arrival)
-    return StageRun(reached_s=arrival, end_s=end, batch=ones, busy_s=busy, servers=stage.servers)
+    return StageRun(reached_s=arrival, start_s=arrival, end_s=end, batches=float(len(arrival)), busy_s=busy,
+                    servers=stage.servers)  # fmt: skip
 
 
 def _from_store(reached: Floats, store: Store, streams: Streams) -> CatalogueRun:

@@ -16,6 +16,7 @@ from simulator.engine.serving.front import CACHED, REASONS, Front, Passed, pass_
 from simulator.engine.serving.scaling.loop import Attainment, ScaledRun, Scaling, Timeline
 from simulator.engine.serving.scaling.outside import FleetEvent
 from simulator.engine.serving.tally import Ended, Totals
+from simulator.foundation.errors import InputError
 from simulator.foundation.randomness import Streams
 from simulator.workload.requests import Requests
 
@@ -57,6 +58,7 @@ class Served:
     ttft_s: Floats
     tpot_s: Floats
     latency_s: Floats
+    network_s: Floats  # of the latency: on the wire, connecting, and in the gateway
     arrival_s: Floats
     replica: npt.NDArray[np.int32]
     preemptions: npt.NDArray[np.int32]
@@ -146,11 +148,28 @@ def serve(
     """
     passed = pass_front(requests, service.front, Streams(seed)["front"])
     order = passed.order()
-    run = FleetRun(chosen(requests, order, passed), service.pools, rules_of(service), seed=seed)
+    run = FleetRun(_thinking(chosen(requests, order, passed), service), service.pools, rules_of(service), seed=seed)
     scaled = ScaledRun(run, scaling_of(service), service.events, horizon_s=passed.last_s())
     attainment = attainment_of(service)
     timeline = scaled.play(attainment, progress, None if kept is None else _keep(scaled, attainment, kept))
     return seen_by_client(requests, service, passed, order, run, timeline)
+
+
+def _thinking(inside: Requests, service: Service) -> Requests:
+    """Return requests whose users think after the answer is with them, and whose next one is on its way after that.
+
+    Raises:
+        InputError: a request that others follow did not get through, so that those would never come.
+    """
+    if inside.successor is None:
+        return inside
+    if np.isfinite(inside.arrival_s).sum() + (inside.successor >= 0).sum() < len(inside):
+        raise InputError(
+            "requests that others follow are turned away or answered in front of the replicas; leave out the rate "
+            "limit, the gateway's room, the interception and the cache, or give arrivals of their own."
+        )
+    away = service.front.rtt_s + service.frontend_s + service.post_s
+    return replace(inside, think_s=away + (np.zeros(len(inside)) if inside.think_s is None else inside.think_s))
 
 
 def _keep(scaled: ScaledRun, attainment: Attainment, kept: Kept) -> Callable[[ScaledRun], None]:
@@ -190,6 +209,8 @@ def _attainment(run: FleetRun, ended: npt.NDArray[np.int64], limits: Limits) -> 
         good &= result.ttft_s[ended] <= limits.ttft_s
     if limits.tpot_s is not None:
         good &= result.tpot_s[ended] <= limits.tpot_s
+    if limits.latency_s is not None:
+        good &= result.latency_s[ended] <= limits.latency_s
     return float(good.mean())
 
 
@@ -225,7 +246,7 @@ def seen_by_client(
 
     arrival = requests.arrival_s.copy()
     followers = order[~np.isfinite(requests.arrival_s[order])]
-    arrival[followers] = spread(result.arrival_s, np.nan)[followers]
+    arrival[followers] = spread(result.arrival_s, np.nan)[followers] - service.front.rtt_s / 2
     way = np.full(n, service.front.rtt_s / 2)
     given = np.isfinite(requests.arrival_s)
     way[given] = passed.reaches_s[given] - requests.arrival_s[given]
@@ -233,8 +254,10 @@ def seen_by_client(
     ttft = spread(result.ttft_s, np.nan) + extra
     latency = spread(result.latency_s, np.nan) + extra + service.post_s
     cached = passed.reason == CACHED
-    ttft[cached] = latency[cached] = way[cached] + passed.back_s
+    network = way + passed.back_s
+    ttft[cached] = latency[cached] = network[cached]
     if service.front.outages:
+        network += np.nan_to_num(service.front.waits(arrival + latency - passed.back_s))
         ttft, latency = (values + service.front.waits(arrival + values - passed.back_s) for values in (ttft, latency))
     return Served(
         requests=requests,
@@ -244,6 +267,7 @@ def seen_by_client(
         ttft_s=ttft,
         tpot_s=np.where(cached, 0.0, spread(result.tpot_s, np.nan)),
         latency_s=latency,
+        network_s=network,
         arrival_s=arrival,
         replica=spread(result.replica, -1).astype(np.int32),
         preemptions=spread(result.preemptions, 0).astype(np.int32),
