@@ -28,6 +28,7 @@ DEFINITIONS: Final[Mapping[str, str]] = {
     "inside": "of it: waiting and computing, at all stages",
     "queueing": "reaching the devices to the start of the first batch",
     "dropped": "share of all requests that were turned away or gave up, after their last attempt",
+    "retries_per_request": "attempts after the first, of all requests",
     "replica_hours": "of replicas that were up, starting and draining ones too",
     "hit_rate": "share of requests whose model was on the device",
     "che_hit_rate": "the same by Che's approximation, device by device",
@@ -76,6 +77,7 @@ class PredictionResult:
             "finished": float(done.sum()),
             "attainment": float(good.mean()) if len(good) else float("nan"),
             "dropped": float((~done).mean()) if len(done) else float("nan"),
+            "retries_per_request": float(run.retries.mean()) if len(done) else float("nan"),
             "requests_per_s": float(done.sum()) / span,
             "goodput_per_s": float(good.sum()) / span,
         }
@@ -212,6 +214,7 @@ def prediction_frame(run: Predicted) -> pd.DataFrame:
         "latency_s": run.latency_s,
         "network_s": run.network_s,
         "replica": run.replica,
+        "retries": run.retries,
     }
     if run.requests.group is not None:
         columns["group"] = np.array(run.requests.groups)[run.requests.group]

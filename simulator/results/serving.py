@@ -222,6 +222,7 @@ def requests_frame(served: Served, rows: npt.NDArray[np.bool_] | slice = slice(N
         "latency_s": served.latency_s,
         "replica": served.replica,
         "preemptions": served.preemptions,
+        "retries": served.retries,
         "cached_tokens": served.reused,
     }
     if requests.group is not None:

@@ -294,7 +294,8 @@ def _without_a_fleet(file: ServeFile, context: Context) -> None:
     """Refuse what only replicas of one model with batches of their own have."""
     why = "is for one model with a batch on each device: leave out stages, catalogue and time_slicing."
     refuse(file, frozenset(ServeFile.model_fields) - {"scale", "events"}, context, why)
-    refuse(file.platform, frozenset(PlatformFile.model_fields) - QUEUES_OF_REPLICAS, context.below("platform"), why)
+    queues = frozenset({"max_inflight"}) if file.stages else QUEUES_OF_REPLICAS  # each stage has a queue of its own
+    refuse(file.platform, frozenset(PlatformFile.model_fields) - queues, context.below("platform"), why)
     refuse(file.replicas, frozenset(ReplicasFile.model_fields) - {"partition"}, context.below("replicas"), why)
 
 

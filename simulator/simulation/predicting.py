@@ -14,9 +14,17 @@ from simulator.costs.serving.batches import BatchTimes, Pipeline, batch_times, s
 from simulator.costs.serving.forward import Runner, activation_bytes
 from simulator.costs.serving.numerics import rate_of
 from simulator.costs.serving.traits import kernels_of
-from simulator.engine.serving.fleet.build import Replicas, Rules
+from simulator.engine.serving.fleet.build import Replicas
 from simulator.engine.serving.fleet.from_batches import batching_class
-from simulator.engine.serving.predictor import Predicted, PredictorService, Stage, Store, predict, predict_by_fleet
+from simulator.engine.serving.predictor import (
+    BARE,
+    Predicted,
+    PredictorService,
+    Stage,
+    Store,
+    predict,
+    predict_by_fleet,
+)
 from simulator.engine.serving.service import Kept, Limits, Service
 from simulator.foundation.errors import Infeasible, InputError
 from simulator.foundation.randomness import Streams
@@ -117,7 +125,7 @@ def is_plain(requests: Requests, service: Service) -> bool:
     Then the station of batching servers gives the instants of the fleet, at some twenty times its speed.
     """
     alike = requests.successor is None and (requests.priority is None or not requests.priority.any())
-    bare = service.rules == Rules(router="one-queue", keep_gaps=False) and not service.events
+    bare = service.rules == BARE and not service.events
     return alike and bare and len(service.pools) == 1 and service.scaling.policy == "fixed" and not _few_open(service)
 
 
@@ -189,7 +197,8 @@ def _by_stations(
         stages = tuple(_stage(stage, part, workload) for stage, part in zip(workload.stages, parts, strict=True))
     else:
         store = _store(workload.catalogue, workload.stages[0], parts[0], workload)
-    service = PredictorService(stages=stages, store=store, front=workload.front, post_s=workload.post_s)
+    rules = replace(workload.rules, keep_gaps=False)
+    service = PredictorService(stages=stages, rules=rules, store=store, front=workload.front, post_s=workload.post_s)
     return predict(requests, service, seed=seed), store
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from simulator.foundation.errors import Infeasible, InputError, InvalidFile
@@ -105,10 +106,33 @@ def test_a_mistake_is_told_with_its_mend(override: str, message: str) -> None:
 
 
 def test_stages_have_no_fleet_and_say_so() -> None:
-    for override in ("platform.max_waiting=3", "platform.router=random", "scale={policy: hpa}",
-                     "events=[{kind: loss, at: 1 s}]"):  # fmt: skip
+    for override in ("platform.max_inflight=3", "scale={policy: hpa}", "events=[{kind: loss, at: 1 s}]"):
         with pytest.raises(InputError, match="is for one model with a batch on each device"):
             played("serve-vision-graph", override)
+    with pytest.raises(InputError, match="max_waiting is for one model"):
+        played("serve-many-models", "platform.max_waiting=3")
+
+
+def test_who_is_turned_away_by_one_stage_reaches_no_later_one() -> None:
+    rate = "traffic.groups[0].rate=2000 /s"
+    short = "traffic.seconds=3 s"
+    result = played("serve-vision-graph", rate, short, "platform={max_waiting: 20, timeout: 200 ms}")
+    run = result.predicted
+    counts = run.counts()
+    assert sum(counts.values()) == result.metrics()["requests"]
+    assert counts["rejected"] > 0
+    assert counts["pending"] == 0
+    assert run.finished.sum() == counts["finished"]
+    served = {name: int(np.isfinite(stage.end_s).sum()) for name, stage in run.stages.items()}
+    reached = {name: len(stage.reached_s) for name, stage in run.stages.items()}
+    assert reached["classify"] == reached["read"] == served["detect"]
+    assert counts["finished"] == served["score"] <= min(served["classify"], served["read"])
+    again = played("serve-vision-graph", rate, short, "platform={max_waiting: 20, timeout: 200 ms, retries: 3}")
+    assert again.metrics()["retries_per_request"] > 0
+    loose = played("serve-vision-graph", "traffic.seconds=20 s", "platform={max_waiting: 100000}")
+    bare = played("serve-vision-graph", "traffic.seconds=20 s", "platform={}")
+    np.testing.assert_allclose(loose.predicted.latency_s, bare.predicted.latency_s, atol=1e-9)
+    assert loose.timeline_frame()["waiting"].tolist() == bare.timeline_frame()["waiting"].tolist()
 
 
 def test_models_that_generate_have_no_queue_in_common() -> None:

@@ -14,7 +14,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from simulator.engine.serving.fleet.build import Replicas, Rules
+from simulator.engine.serving.fleet.from_batches import batching_class
 from simulator.engine.serving.fleet.outcome import OUTCOMES as OF_FLEET
+from simulator.engine.serving.fleet.outcome import FleetOutcome
+from simulator.engine.serving.fleet.run import FleetRun
 from simulator.engine.serving.front import CACHED, REASONS, Front, pass_front
 from simulator.engine.serving.scaling.loop import Timeline
 from simulator.engine.serving.service import Kept, Service, serve
@@ -30,6 +34,8 @@ Floats = npt.NDArray[np.float64]
 OUTCOMES: Final = (*OF_FLEET, *REASONS[1:])
 _FINISHED: Final = OUTCOMES.index("finished")
 _LOOK_EVERY_S: Final = 5.0  # of the time series
+#: one queue without bounds or deadlines, from which whoever is free takes
+BARE: Final = Rules(router="one-queue", keep_gaps=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,9 +75,13 @@ class Store:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictorService:
-    """Stages, or a store of models instead of them: everything about a service but its requests."""
+    """Stages, or a store of models instead of them: everything about a service but its requests.
+
+    ``rules`` are those of the queue before each stage that batches; who is turned away there tries that stage again.
+    """
 
     stages: tuple[Stage, ...]
+    rules: Rules = BARE
     store: Store | None = None
     front: Front = field(default_factory=Front)
     post_s: float = 0.0
@@ -82,14 +92,15 @@ class StageRun:
     """What requests met at one stage, by those that reached it, in order of their arrival at the service.
 
     Attributes:
-        start_s, end_s: NaN of those that were not served.
+        left_s: when each left the queue: with its batch, or because it was turned away or gave up.
+        end_s: NaN of those that were not served.
         batches: that devices took.
         busy_s: device time of all batches together.
         up_s: device time that was paid for; None: all of it, from the first arrival to the last answer.
     """
 
     reached_s: Floats
-    start_s: Floats
+    left_s: Floats
     end_s: Floats
     batches: float
     busy_s: float
@@ -116,6 +127,7 @@ class Predicted:
     latency_s: Floats
     network_s: Floats  # of the latency: on the wire, connecting, and in the gateway
     replica: npt.NDArray[np.int32]  # that answered; -1 where devices of a stage are not told apart
+    retries: npt.NDArray[np.int32]  # attempts after the first
     hit: npt.NDArray[np.int8]  # whether its model was on the device: 1 yes, 0 it was loaded, -1 no store
     stages: Mapping[str, StageRun]
     store: CatalogueRun | None
@@ -153,17 +165,8 @@ def predict_by_fleet(
         InputError: as :func:`~simulator.engine.serving.service.serve`.
     """
     served = serve(requests, service, seed=seed, progress=progress, kept=kept)
-    run = served.fleet
-    columns = run.replica_columns()
-    stage = StageRun(
-        reached_s=run.arrival_s,
-        start_s=run.arrival_s + run.queueing_s,
-        end_s=run.arrival_s + run.latency_s,
-        batches=float(columns["iterations"].sum()),
-        busy_s=float(columns["busy_s"].sum()),
-        servers=sum(pool.count for pool in service.pools),
-        up_s=served.timeline.replica_seconds,
-    )
+    changes = service.scaling.policy != "fixed" or bool(service.events)
+    up_s = served.timeline.replica_seconds if changes else None
     ends = served.arrival_s + served.latency_s
     return Predicted(
         requests=requests,
@@ -173,8 +176,9 @@ def predict_by_fleet(
         latency_s=served.latency_s,
         network_s=served.network_s,
         replica=served.replica,
+        retries=served.retries,
         hit=np.full(len(requests), -1, np.int8),
-        stages={name: stage},
+        stages={name: _stage_run(served.fleet, up_s)},
         store=None,
         timeline=served.timeline,
         span_s=_span(served.arrival_s, ends),
@@ -195,13 +199,15 @@ def predict(requests: Requests, service: PredictorService, *, seed: int = 0) -> 
     order = passed.order()
     reached = passed.reaches_s[order]
     stages: dict[str, StageRun] = {}
+    outcome = np.where(passed.reason == 0, _FINISHED, passed.reason + len(OF_FLEET) - 1).astype(np.int16)
+    retries = np.zeros(len(requests), np.int32)
     hit = np.full(len(requests), -1, np.int8)
     queueing = np.full(len(requests), np.nan)
     store = None
     if service.store is None:
-        done = _through(reached, service.stages, stages)
-        starts = [stage.start_s for stage in stages.values()]
-        queueing[order] = np.min(starts, axis=0) - reached
+        way = _Way(requests.rows(order), service.rules, seed, stages)
+        done = way.through(reached, service.stages)
+        outcome[order], retries[order], queueing[order] = way.outcome, way.retries, way.waited_s(reached)
     else:
         store = _from_store(reached, service.store, streams)
         done = reached + store.latency_s
@@ -217,12 +223,13 @@ def predict(requests: Requests, service: PredictorService, *, seed: int = 0) -> 
         latency, network = latency + waited, network + np.nan_to_num(waited)
     return Predicted(
         requests=requests,
-        outcome=np.where(passed.reason == 0, _FINISHED, passed.reason + len(OF_FLEET) - 1).astype(np.int16),
+        outcome=outcome,
         arrival_s=requests.arrival_s,
         queueing_s=queueing,
         latency_s=latency,
         network_s=network,
         replica=np.full(len(requests), -1, np.int32),
+        retries=retries,
         hit=hit,
         stages=stages,
         store=store,
@@ -240,41 +247,94 @@ def _span(arrival_s: Floats, end_s: Floats) -> float:
 def _looked_at(stages: Mapping[str, StageRun], done_s: Floats) -> Timeline:
     """Return the time series of stages whose devices are always there, as the loop around a fleet takes it."""
     line = Timeline()
+    lefts = [stage.left_s for stage in stages.values()]
     if not stages or not len(done_s):
         return line
-    looks = int(np.ceil(max(stage.end_s.max() for stage in stages.values()) / _LOOK_EVERY_S))
-    instants = _LOOK_EVERY_S * np.arange(1, max(looks, 1) + 1)
+    last = max(float(np.max(times, initial=0.0, where=np.isfinite(times))) for times in (done_s, *lefts))
+    instants = _LOOK_EVERY_S * np.arange(1, max(int(np.ceil(last / _LOOK_EVERY_S)), 1) + 1)
     servers = sum(stage.servers for stage in stages.values())
 
     def until(events: Floats) -> npt.NDArray[np.int64]:
         return np.searchsorted(np.sort(events), instants, side="right")
 
-    waiting = sum(until(stage.reached_s) - until(stage.start_s) for stage in stages.values())
-    running = sum(until(stage.start_s) - until(stage.end_s) for stage in stages.values())
+    waiting, running = np.zeros(len(instants), np.int64), np.zeros(len(instants), np.int64)
+    for stage in stages.values():
+        waiting += until(stage.reached_s) - until(stage.left_s)
+        running += until(np.where(np.isfinite(stage.end_s), stage.left_s, np.nan)) - until(stage.end_s)
     line.time_s = instants.tolist()
     line.ready = line.wanted = [servers] * len(instants)
-    line.waiting, line.running = np.asarray(waiting).tolist(), np.asarray(running).tolist()
+    line.waiting, line.running = waiting.tolist(), running.tolist()
     line.replica_seconds = servers * float(instants[-1])
     return line
 
 
-def _through(reached: Floats, stages: tuple[Stage, ...], found: dict[str, StageRun]) -> Floats:
-    """Fill ``found`` by stage; return when each request has left every stage."""
-
-    def play(stage: Stage, arrival: Floats) -> Floats:
-        visits = _shared(arrival, stage) if stage.shared else _batches(arrival, stage)
-        found[stage.name] = visits
-        return visits.end_s
-
-    ends = play_graph(
-        reached,
-        {stage.name: partial(play, stage) for stage in stages},
-        {stage.name: stage.before for stage in stages},
+def _stage_run(run: FleetOutcome, up_s: float | None) -> StageRun:
+    """Return what requests met at the replicas of a fleet."""
+    columns = run.replica_columns()
+    return StageRun(
+        reached_s=run.arrival_s,
+        left_s=np.where(run.finished, run.arrival_s + run.queueing_s, run.ended_s),
+        end_s=run.arrival_s + run.latency_s,
+        batches=float(columns["iterations"].sum()),
+        busy_s=float(columns["busy_s"].sum()),
+        servers=len(columns["busy_s"]),
+        up_s=up_s,
     )
-    done = reached
-    for left in ends.values():
-        done = np.maximum(done, left)
-    return done
+
+
+class _Way:
+    """The requests on their way through the stages: who was turned away where, and what each stage did."""
+
+    def __init__(self, requests: Requests, rules: Rules, seed: int, found: dict[str, StageRun]) -> None:
+        self._requests, self._rules, self._seed, self._found = requests, rules, seed, found
+        self.outcome = np.full(len(requests), _FINISHED, np.int16)
+        self.retries = np.zeros(len(requests), np.int32)
+        self._first_s = np.full(len(requests), np.inf)  # left the queue of its first stage
+
+    def through(self, reached: Floats, stages: tuple[Stage, ...]) -> Floats:
+        """Play every stage; return when each request has left all of them, NaN for who was turned away."""
+        ends = play_graph(
+            reached,
+            {stage.name: partial(self._play, stage) for stage in stages},
+            {stage.name: stage.before for stage in stages},
+        )
+        done = reached
+        for left in ends.values():
+            done = np.maximum(done, left)
+        return done
+
+    def waited_s(self, reached: Floats) -> Floats:
+        """Return how long each request that was served waited for its first batch."""
+        return np.where(self.outcome == _FINISHED, self._first_s - reached, np.nan)
+
+    def _play(self, stage: Stage, arrival: Floats, whose: npt.NDArray[np.int64]) -> Floats:
+        here = np.isfinite(arrival)
+        come, mine = arrival[here], whose[here]
+        if stage.shared:
+            run = _shared(come, stage)
+        elif self._rules == BARE and (self._requests.priority is None or not self._requests.priority.any()):
+            run = _batches(come, stage)
+        else:
+            run = self._from_queue(come, mine, stage)
+        self._found[stage.name] = run
+        self._first_s[mine] = np.minimum(self._first_s[mine], run.left_s)
+        ends = np.full(len(arrival), np.nan)
+        ends[here] = run.end_s
+        return ends
+
+    def _from_queue(self, arrival: Floats, whose: npt.NDArray[np.int64], stage: Stage) -> StageRun:
+        """Play a stage whose queue has rules, as replicas of a fleet."""
+        engine = batching_class(latency_s=stage.latency_s, occupied_s=stage.occupied_s, delay_s=stage.delay_s)
+        ones = np.ones(len(whose), np.int32)
+        priority = None if self._requests.priority is None else self._requests.priority[whose]
+        requests = Requests(arrival_s=arrival, prompt=ones, output=ones, priority=priority)
+        run = FleetRun(requests, (Replicas(engine=engine, count=stage.servers),), self._rules, seed=self._seed)
+        run.finish()
+        found = run.result()
+        turned_away = (self.outcome[whose] == _FINISHED) & ~found.finished
+        self.outcome[whose[turned_away]] = found.outcome[turned_away]
+        self.retries[whose] += found.retries
+        return _stage_run(found, None)
 
 
 def _batches(arrival: Floats, stage: Stage) -> StageRun:
@@ -282,7 +342,7 @@ def _batches(arrival: Floats, stage: Stage) -> StageRun:
         arrival, latency_s=stage.latency_s, occupied_s=stage.occupied_s, servers=stage.servers, delay_s=stage.delay_s
     )
     busy = (np.array(stage.occupied_s)[batch - 1] / batch).sum()
-    return StageRun(reached_s=arrival, start_s=visits.start_s, end_s=visits.end_s, batches=float((1.0 / batch).sum()),
+    return StageRun(reached_s=arrival, left_s=visits.start_s, end_s=visits.end_s, batches=float((1.0 / batch).sum()),
                     busy_s=float(busy), servers=stage.servers)  # fmt: skip
 
 
@@ -292,7 +352,7 @@ def _shared(arrival: Floats, stage: Stage) -> StageRun:
         mine = slice(device, None, stage.servers)
         end[mine] = processor_sharing(arrival[mine], np.full(len(arrival[mine]), stage.latency_s[0]))
     busy = stage.latency_s[0] * len(arrival)
-    return StageRun(reached_s=arrival, start_s=arrival, end_s=end, batches=float(len(arrival)), busy_s=busy,
+    return StageRun(reached_s=arrival, left_s=arrival, end_s=end, batches=float(len(arrival)), busy_s=busy,
                     servers=stage.servers)  # fmt: skip
 
 

@@ -62,6 +62,7 @@ class Served:
     arrival_s: Floats
     replica: npt.NDArray[np.int32]
     preemptions: npt.NDArray[np.int32]
+    retries: npt.NDArray[np.int32]
     reused: npt.NDArray[np.int32]
     fleet: FleetOutcome
     timeline: Timeline
@@ -271,6 +272,7 @@ def seen_by_client(
         arrival_s=arrival,
         replica=spread(result.replica, -1).astype(np.int32),
         preemptions=spread(result.preemptions, 0).astype(np.int32),
+        retries=spread(result.retries, 0).astype(np.int32),
         reused=spread(result.reused, 0).astype(np.int32),
         fleet=result,
         timeline=timeline,

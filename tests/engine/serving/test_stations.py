@@ -46,7 +46,7 @@ def test_a_model_larger_than_a_device_is_infeasible() -> None:
 
 
 def test_a_stage_waits_for_the_slowest_of_those_before_it() -> None:
-    fixed = {name: (lambda at, s=seconds: first_come(at, np.full(len(at), s), servers=9).end_s)
+    fixed = {name: (lambda at, _, s=seconds: first_come(at, np.full(len(at), s), servers=9).end_s)
              for name, seconds in (("detect", 1.0), ("embed", 3.0), ("rank", 0.5))}  # fmt: skip
     ends = play_graph(np.array([0.0, 5.0]), fixed, {"rank": ["detect", "embed"]})
     assert ends["rank"].tolist() == [3.5, 8.5]
@@ -54,4 +54,4 @@ def test_a_stage_waits_for_the_slowest_of_those_before_it() -> None:
 
 def test_stages_in_a_circle_are_told() -> None:
     with pytest.raises(InputError, match="in a circle"):
-        play_graph(np.zeros(1), {"a": lambda at: at, "b": lambda at: at}, {"a": ["b"], "b": ["a"]})
+        play_graph(np.zeros(1), {"a": lambda at, _: at, "b": lambda at, _: at}, {"a": ["b"], "b": ["a"]})

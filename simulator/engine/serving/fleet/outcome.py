@@ -108,6 +108,16 @@ class FleetOutcome:
         return facts[:, column]
 
     @property
+    def retries(self) -> npt.NDArray[np.int32]:
+        """Attempts of each request after its first."""
+        return self.optional(at.ATTEMPTS)
+
+    @cached_property
+    def ended_s(self) -> Floats:
+        """When each request ended, in whatever way."""
+        return self._instant(at.FINISH)
+
+    @property
     def preemptions(self) -> npt.NDArray[np.int32]:
         """Times each request was evicted."""
         return self.optional(at.PREEMPTIONS)

@@ -11,14 +11,14 @@ import numpy.typing as npt
 from simulator.foundation.errors import InputError
 
 Floats = npt.NDArray[np.float64]
-#: arrivals in order -> the ends of service, in the same order
-Stage = Callable[[Floats], Floats]
+#: arrivals in order, and whose they are -> the ends of service in the same order; NaN for who is not served
+Stage = Callable[[Floats, npt.NDArray[np.int64]], Floats]
 
 
 def play_graph(
     arrival_s: Floats, stages: Mapping[str, Stage], before: Mapping[str, Sequence[str]]
 ) -> dict[str, Floats]:
-    """Return when each request leaves each stage.
+    """Return when each request leaves each stage; NaN from the stage on that did not serve it.
 
     Args:
         arrival_s: of the requests, in order.
@@ -43,6 +43,6 @@ def play_graph(
             reached = np.maximum(reached, ends[other])
         queue = np.argsort(reached, kind="stable")
         left = np.empty(len(arrival_s))
-        left[queue] = stages[name](reached[queue])
+        left[queue] = stages[name](reached[queue], queue)
         ends[name] = left
     return ends
