@@ -153,7 +153,7 @@ def test_services_that_answer_in_one_pass_meet_surges_attacks_and_lost_nodes():
     ("scenario", "word", "told"),
     [
         (TRAIN, "surge=5x@1h:10m", "kind train cannot express surge; serve, predict can"),
-        (PREDICT, "slow-node=0:0.7", "kind predict cannot express slow-node; train, serve can"),
+        (PREDICT, "by-speed=shares", "kind predict cannot express by-speed; train can"),
         (PREDICT, "link=node0:0.7", "talk to nobody"),
         (NEAR, "link=clients:0.5", "not apart; write platform.rtt"),
         (QUIET, "link=node:0.5", "Write its number"),
