@@ -73,7 +73,7 @@ def command(
     job = _job(model, wish, teacher)
     _all_layers(job, plan)
     alike = (Tier(name="devices", span=count, bandwidth=1.0, port_bandwidth=1.0, latency=0.0),)  # memory sends nothing
-    parts = fitting_memory(job, plan, device, _framework(framework, job), alike, offload=_offload(offload, job, count))
+    parts = fitting_memory(job, plan, device, _framework(framework, job), alike, offload=_offload(offload, count))
     _show(model, device, count, plan, parts, as_json=as_json, as_csv=as_csv)
 
 
@@ -129,19 +129,16 @@ def _all_layers(job: Job, plan: Plan) -> None:
         raise InputError("--layers-per-stage: a teacher has other layers than its student; leave it out.")
 
 
-def _offload(text: str, job: Job, devices: int) -> Offload | None:
+def _offload(text: str, devices: int) -> Offload | None:
     """Read ``optimizer,activations``; how fast the way there is does not matter to what fits."""
     from simulator.costs.host import Offload
     from simulator.foundation.errors import InputError
-    from simulator.workload.jobs.training import TrainingJob
 
     parts = {part.strip() for part in text.split(",") if part.strip()}
     if unknown := parts - {"optimizer", "parameters", "activations"}:
         raise InputError(f"--offload {', '.join(sorted(unknown))}: write optimizer, parameters or activations.")
     if not parts:
         return None
-    if not isinstance(job, TrainingJob):
-        raise InputError("--offload: a network on samples lies on its device whole; leave it out.")
     return Offload(
         optimizer="host" if "optimizer" in parts else None, parameters="host" if "parameters" in parts else None,
         activations="activations" in parts, devices=devices, link=1.0, host_bandwidth=1.0, host_bytes=float("inf"),

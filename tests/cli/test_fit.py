@@ -84,3 +84,13 @@ def test_schedules_stages_and_offload_are_known(capsys):
 def test_what_is_written_otherwise_is_answered_with_how(capsys, more, told):
     assert main(["fit", "llama-3.1-8b", "--on", "h100-sxm:8", "--tp", "4", *more]) == 2
     assert told in capsys.readouterr().err
+
+
+def test_networks_on_samples_offload_and_shard_too(capsys):
+    def optimizer(*more):
+        code = main(["fit", "vgg16", "--on", "h100-sxm:8", *more, "--json"])
+        assert code == 0
+        return json.loads(capsys.readouterr().out)["memory_bytes"]["optimizer"]
+
+    assert optimizer("--offload", "optimizer") == 0.0
+    assert optimizer("--zero", "1") == pytest.approx(optimizer() / 8)
