@@ -24,10 +24,10 @@ def plot_lanes(lanes: Sequence[Lane], step_s: float, *, title: str = "Who works,
     """
     assert lanes, "nobody works"
     shown, machines = lanes[:_MOST], list(dict.fromkeys(lane.machine for lane in lanes))
-    names = [f"{lane.replicas} x stage {lane.stage} of replica {lane.first}…" if lane.replicas > 1
-             else f"stage {lane.stage} of replica {lane.first}" for lane in shown]  # fmt: skip
+    names = [f"stage {lane.stage}, {lane.replicas} replicas from {lane.first}" if lane.replicas > 1
+             else f"stage {lane.stage}, replica {lane.first}" for lane in shown]  # fmt: skip
     with styled():
-        figure, axes = new_figure(8.0, 1.2 + 0.34 * len(shown))
+        figure, axes = new_figure(9.5, 1.2 + 0.34 * len(shown))
         for place, lane in enumerate(shown):
             share = lane.passes_s / step_s
             axes.barh(place, share, color=cycle_color(machines.index(lane.machine)), height=0.7)
@@ -49,4 +49,4 @@ def _legend(axes: Any, machines: Sequence[str]) -> None:
 
     entries = [Patch(facecolor=cycle_color(number), label=f"works, on {name}") for number, name in enumerate(machines)]
     entries.append(Patch(facecolor=color_of("bubble"), label="waits or exchanges"))
-    axes.legend(handles=entries, loc="upper left", bbox_to_anchor=(0.0, -0.32), ncols=2, borderaxespad=0.0)
+    axes.legend(handles=entries, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0)

@@ -47,6 +47,7 @@ def plot_placement(nodes: Sequence[MappedNode], jobs: Sequence[str], *, title: s
             _draw(axes, one, (number // rows) * width, rows - 1 - number % rows, looks,
                   parted=number % rows > 0 and shown[number - 1].leaf != one.leaf)  # fmt: skip
         _legend(axes, [name for name in jobs if any(name in one.jobs.values() for one in shown)], looks)
+        axes.text(-0.25, rows + 0.1, "node", ha="right", va="center", fontsize=6, color=MUTED)
         hidden = len(nodes) - len(shown)
         axes.set_title(title + (f" (and {hidden} more nodes)" if hidden else ""))
         axes.set(xlim=(-_GAP, width * columns), ylim=(-0.6, rows + 0.2))

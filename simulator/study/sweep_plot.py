@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _NAMED: Final = 12  # lines that carry a name; more are drawn without a legend
+_TICKS: Final = 8  # values that each have a mark on the axis
+_UNITS: Final = {"s": "s", "ms": "ms", "bytes": "B", "j": "J", "w": "W", "usd": "USD"}
 _WIDE: Final = 10.0  # largest over smallest value from which an axis is logarithmic
 
 
@@ -38,13 +40,15 @@ def plot_sweep(frame: pd.DataFrame, keys: Sequence[str], metric: str) -> tuple[F
             axes.plot(places[rows.index], rows[metric].astype(float), marker="o", markersize=4, linewidth=1.2,
                       color=cycle_color(position), label=name if position < _NAMED else None)  # fmt: skip
         _mark_failures(axes, places[frame["status"] != "ok"])
-        axes.set(title=f"{metric} over {_short(first)}", xlabel=first, ylabel=metric)
+        axes.set(title=f"{_called(metric)} over {_short(first)}", xlabel=first, ylabel=_called(metric))
         axes.grid(visible=True)
         if not numeric:
             named = list(dict.fromkeys(frame[first].astype(str)))
             axes.set_xticks(range(len(named)), named)
         elif frame[first].min() > 0 and frame[first].max() >= _WIDE * frame[first].min():
             axes.set_xscale("log")
+        elif frame[first].nunique() <= _TICKS:
+            axes.set_xticks(sorted(frame[first].unique()))
         if axes.get_legend_handles_labels()[1]:
             axes.legend(loc="best")
     return figure, axes
@@ -57,6 +61,18 @@ def _mark_failures(axes: Any, places: pd.Series) -> None:
         return
     axes.margins(x=0.04)
     axes.tick_params(color=MUTED)
+
+
+def _called(metric: str) -> str:
+    """Return a figure's name as a label, the unit that ends it in brackets.
+
+    >>> _called("step_time_s"), _called("tokens_per_s"), _called("mfu")
+    ('step time (s)', 'tokens per s', 'mfu')
+    """
+    name, _, unit = metric.rpartition("_")
+    if unit in _UNITS and not name.endswith("_per"):
+        return f"{name.replace('_', ' ')} ({_UNITS[unit]})"
+    return metric.replace("_", " ")
 
 
 def _short(key: str) -> str:
