@@ -78,10 +78,10 @@ def _require_fits(path: Path, scenario: Scenario) -> None:
     from simulator.scenario.train import TrainWorkload
     from simulator.simulation.feasibility import fitting_memory
 
-    device = min((group.device for group in scenario.groups), key=usable_memory)
     for index, workload in enumerate(scenario.workloads):
         if not isinstance(workload, TrainWorkload) or workload.plan is None:
             continue
+        device = min((group.device for group in scenario.groups), key=usable_memory)
         try:
             fitting_memory(workload.job, workload.plan, device, workload.framework, scenario.cluster.tiers,
                            offload=workload.offload)  # fmt: skip
