@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -79,13 +80,28 @@ def new_figure(width: float = 8.0, height: float = 4.5) -> tuple[Figure, Any]:
 
 def new_panels(width: float, height: float, *, ratios: Sequence[float]) -> tuple[Figure, tuple[Any, ...]]:
     """Return an empty figure with axes side by side, their widths in the given ratios; else as :func:`new_figure`."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure as NewFigure
-
-    figure = NewFigure(figsize=(width, height))
-    FigureCanvasAgg(figure)
+    figure = _shown_figure()(figsize=(width, height))
     panels = figure.subplots(1, len(ratios), squeeze=False, width_ratios=list(ratios))
     return figure, tuple(panels[0])
+
+
+@cache
+def _shown_figure() -> type[Figure]:
+    """Return a kind of figure that shows itself in notebooks, which draw plain ones only once a backend is set."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure as PlainFigure
+
+    class ShownFigure(PlainFigure):
+        def __init__(self, **settings: Any) -> None:
+            super().__init__(**settings)
+            FigureCanvasAgg(self)
+
+        def _repr_png_(self) -> bytes:
+            drawn = io.BytesIO()
+            self.savefig(drawn, format="png", bbox_inches="tight")
+            return drawn.getvalue()
+
+    return ShownFigure
 
 
 def few_decades(axes: Any) -> None:

@@ -26,4 +26,7 @@ def test_a_notebook_is_committed_empty_and_starts_with_its_parameters(path):
 def test_a_notebook_runs(path):
     notebook = nbformat.read(path, as_version=4)
     nbclient.NotebookClient(notebook, timeout=LONGEST_S, resources={"metadata": {"path": str(FOLDER)}}).execute()
-    assert all(cell.execution_count for cell in notebook.cells if cell.cell_type == "code")
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert all(cell.execution_count for cell in cells)
+    shown = [output.data for cell in cells for output in cell.outputs if "data" in output]
+    assert all("image/png" in data for data in shown if "Figure size" in data.get("text/plain", ""))

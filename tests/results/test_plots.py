@@ -150,3 +150,8 @@ def test_drawing_leaves_the_style_of_others_alone():
     before = dict(mpl.rcParams)
     plot_timeline(step())
     assert dict(mpl.rcParams) == before
+
+
+def test_a_notebook_can_show_a_figure_without_a_window_system():
+    figure, _ = plot_timeline(step())
+    assert figure._repr_png_().startswith(b"\x89PNG")
