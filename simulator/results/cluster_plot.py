@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from simulator.foundation.units import DAY
-from simulator.results.style import ALARM, MUTED, PALETTE, new_figure, styled
+from simulator.results.style import ALARM, MUTED, PALETTE, few_decades, new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,9 +40,12 @@ def plot_clusters(
             axes.axvline(deadline_s / DAY, color=MUTED, linestyle="--", linewidth=1.0, label="deadline")
         for one in _apart(front):
             axes.annotate(one.name, (one.seconds / DAY, one.usd), xytext=(0, -8), textcoords="offset points",
-                          fontsize=8, rotation=90, ha="center", va="top")  # fmt: skip
+                          fontsize=8, rotation=90, ha="center", va="top",
+                          bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5})  # fmt: skip
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter("{x:g}")
+        few_decades(axes)
+        axes.yaxis.set_major_formatter("{x:,.0f}")
         axes.set(xlabel="time of the run (days)", ylabel="cost of the run (USD)", title="Cost against time")
         axes.set_ylim(0.0, 1.1 * max(one.usd for one in offers))
         axes.grid(visible=True)
