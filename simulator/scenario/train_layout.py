@@ -173,7 +173,8 @@ def _cuts_network(layout: LayoutFile, job: SampleJob) -> None:
     name = job.network.name
     if layout.tp * layout.cp * layout.ep * layout.vpp > 1:
         raise InputError(
-            f"{name} is a network on samples, cut by its batch and into stages; leave tp, cp, ep and vpp out."
+            f"{name} is a network on samples, cut by its batch and into stages; leave tp, cp, ep and vpp out. A model "
+            "that `rackcast model show` knows by its shape, too, is cut inside its layers where seq_len is written."
         )
     if layout.pp > len(job.network.layers):
         raise InputError(f"pp={layout.pp} stages for the {len(job.network.layers)} layers of {name}.")

@@ -196,4 +196,9 @@ def test_a_model_known_both_ways_is_trained_by_its_shape_where_tokens_are_asked_
     by_shape = result(tmp_path, "workloads[0].seq_len=197", model="vit-b16-224", precision="bf16")
     assert "tokens_per_s" not in by_layers.metrics
     assert "tokens_per_s" in by_shape.metrics
+    with pytest.raises(InputError, match="where seq_len is written"):
+        result(tmp_path, "workloads[0].parallelism={tp: 2}", model="vit-b16-224", precision="bf16")
+    inside = result(tmp_path, "workloads[0].seq_len=197", "workloads[0].parallelism={tp: 2}", model="vit-b16-224",
+                    precision="bf16", batch=1024)  # fmt: skip
+    assert inside.parts["exchange"] > 0
     assert by_layers.metrics["model_flop_per_step"] == pytest.approx(by_shape.metrics["model_flop_per_step"], rel=0.05)
