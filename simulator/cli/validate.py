@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -14,7 +15,7 @@ from simulator.cli.options import Csv, Json, OutDir
 from simulator.foundation.errors import InputError, OverBudget, Place
 
 if TYPE_CHECKING:
-    from simulator.validation.cross import Cross
+    from simulator.validation.cross import Answer, Call, Cross
     from simulator.validation.report import Report
     from simulator.validation.score import Scored
     from simulator.validation.tables import Measurement
@@ -64,7 +65,7 @@ def command(
     report = report_of(rows, scored)
     crossed = None
     if cross:
-        crossed = cross_validate(scored, catalogue, watch=lambda pairs: output.progress(pairs, label="refitting"))
+        crossed = cross_validate(scored, catalogue, spread=_on_all_processors)
     if out is not None:
         _write(out, rows, scored, report, crossed)
     if bands is not None:
@@ -96,6 +97,12 @@ def _verdict(report: Report, budget: float | None) -> int:
     said = "no row was predicted" if found is None else f"the headline's median error is {found:.4f}"
     output.error(f"{said}; allowed is {budget:g}.")
     return OverBudget.exit_code
+
+
+def _on_all_processors(calls: Sequence[Call]) -> Iterator[Answer]:
+    from simulator.study.workers import spread
+
+    return output.progress(spread(calls, jobs=os.cpu_count() or 1), label="refitting", total=len(calls))
 
 
 def _show(report: Report, scored: Sequence[Scored], cross: Cross | None) -> None:

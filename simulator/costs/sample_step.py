@@ -74,7 +74,7 @@ def _price_stage(
     forward, forward_waits = ahead.busy(machine, framework)
     backward, backward_waits = back.busy(machine, framework)
     host = dispatch.micro_batch_s
-    decided = samples * table.decisions * dispatch.kernel_s * dispatch.kernels
+    decided = samples * table.decisions * dispatch.decision_s * dispatch.kernels
     repeated = again * forward
     forward, backward = forward + decided + host / 3, backward + host * 2 / 3
     around = (plans, group, machine, framework, fabric, (forward, backward))

@@ -71,6 +71,16 @@ def _matrix_over_vector(device: Device) -> float:
     return matrix / device.vector if device.vector else 0.0
 
 
+class MeasuredProducts(StrictModel):
+    """Shares of the peak that large products reach by themselves, outside any step, and who measured them."""
+
+    product32: _Share | None = None
+    product16: _Share | None = None
+    product8: _Share | None = None
+    product4: _Share | None = None
+    source: Annotated[str, Field(min_length=10)]
+
+
 class EfficiencyFile(StrictModel):
     """A class of devices: whom it covers, its constants, and where they come from."""
 
@@ -83,6 +93,7 @@ class EfficiencyFile(StrictModel):
     at_most_matrix: float | None = None  # the same by the 16-bit matrix peak over the fp32 vector peak
     origin: Literal["calibrated", "measured", "assumed"]
     rests_on: Annotated[str, Field(min_length=10)]
+    measured_products: MeasuredProducts | None = None
     product32: _Share
     product16: _Share
     product8: _Share
@@ -116,6 +127,14 @@ def efficiency_classes() -> tuple[EfficiencyFile, ...]:
     """Return the shipped classes in the order of their names."""
     folder = shipped_root() / "efficiency" / "devices"
     return tuple(load(EfficiencyFile, path) for path in sorted(folder.glob("*.yaml")))
+
+
+def measured_products(name: str) -> dict[str, float]:
+    """Return the shares of the peak that large products were measured at by themselves on a class, by constant."""
+    for file in efficiency_classes():
+        if file.name == name and file.measured_products is not None:
+            return file.measured_products.model_dump(exclude={"source"}, exclude_none=True)
+    return {}
 
 
 def efficiency_of(device: Device) -> Efficiency:

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from simulator.foundation.errors import UnknownName
 from simulator.foundation.schema import Bytes, Fraction, Name, Seconds, StrictModel, load
+from simulator.foundation.units import MICRO
 from simulator.profiles.catalogue import shipped_root
 
 #: ways of dispatching that were measured on steps launched kernel by kernel, and as one captured graph
@@ -21,6 +22,10 @@ _WAYS: Final = {
     "networks": {"eager": "library-calls", "captured": "recorded"},
     "transformers": {"eager": "fused", "captured": "whole"},
 }
+_REPLAYED: Final = 3 * MICRO  # no host launches kernels so fast: they are replayed from a graph
+#: from the launch of a small kernel until the host has its result and may launch what follows; the decisions of
+#: detectors were counted with it
+_ROUND_TRIP: Final = 20 * MICRO
 #: kernel by kernel; one captured graph; that with fused elementwise operators
 Execution = Literal["eager", "captured", "fused"]
 #: scores written to memory; fused kernels of 2022 and early 2023 (FlashAttention 1, Triton); those since
@@ -50,6 +55,11 @@ class Dispatch:
     step_s: float
     traffic: float
     kernels: float
+
+    @property
+    def decision_s(self) -> float:
+        """Time of a kernel on whose result the host waits; replayed from a graph it stays on the device."""
+        return self.kernel_s if self.kernel_s <= _REPLAYED else max(self.kernel_s, _ROUND_TRIP)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +206,16 @@ def executed(framework: Framework, how: Execution, *, networks: bool) -> Framewo
     if how != "captured":
         found = replace(found, traffic=bound(own.traffic, like.traffic), kernels=bound(own.kernels, like.kernels))
     return replace(framework, dispatch=found)
+
+
+def is_launched(dispatch: Dispatch) -> bool:
+    """Return whether a host launches kernels one by one or in clusters; else a program or graph runs by itself."""
+    return dispatch.kernel_s > _REPLAYED
+
+
+def is_of_networks(dispatch: str) -> bool:
+    """Return whether a way of dispatching calls vendor libraries layer by layer, as networks on samples do."""
+    return dispatch in _WAYS["networks"].values()
 
 
 def network_framework(*, channels_last: bool) -> Framework:

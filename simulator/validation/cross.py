@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from simulator.profiles.catalogue import Catalogue
+from simulator.validation.prediction import Prediction
 from simulator.validation.predictors import Predictor, answer, field_of, predictor_of
 from simulator.validation.score import Scored, headline
+from simulator.validation.tables import Measurement
+
+Pair = tuple[str, str]  # a field of work and a publication
+Answer = tuple[Pair, list[Prediction]]
+Call = tuple[Callable[..., Answer], tuple[Any, ...]]
+
+
+def _here(calls: Sequence[Call]) -> Iterator[Answer]:
+    return (function(*arguments) for function, arguments in calls)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,20 +61,31 @@ def cross_validate(
     catalogue: Catalogue,
     *,
     predictor: Callable[[str], Predictor] = predictor_of,
-    watch: Callable[[list[tuple[str, str]]], Iterable[tuple[str, str]]] = iter,
+    spread: Callable[[Sequence[Call]], Iterable[Answer]] = _here,
 ) -> Cross:
     """Refit each field of work without each of its publications and score what was left out (usable = yes rows).
 
     Args:
-        watch: yields what it is given, the (field, publication) pairs, one refit each; the place of a progress bar.
+        spread: yields the results of calls, one for each refit, in any order; the place of workers and of a bar.
     """
     usable = [one for one in scored if one.row.usable == "yes"]
     present = sorted({field_of(one.row) for one in usable})
     fields = tuple(field for field in present if predictor(field).refit is not None)
-    pairs = sorted({(field_of(one.row), one.row.text("source_group")) for one in usable})
-    outside: list[Scored] = []
-    for field, source in watch([pair for pair in pairs if pair[0] in fields]):
-        outside += _left_out(source, [one for one in usable if field_of(one.row) == field], catalogue, predictor(field))
+    rows: defaultdict[Pair, list[Measurement]] = defaultdict(list)
+    for one in usable:
+        rows[field_of(one.row), one.row.text("source_group")].append(one.row)
+    calls: list[Call] = [
+        (_left_out, (pair, {other: mine for other, mine in rows.items() if other[0] == pair[0]}, catalogue,
+                     predictor(pair[0])))
+        for pair in sorted(rows)
+        if pair[0] in fields
+    ]  # fmt: skip
+    answers = dict(spread(calls))
+    outside = [
+        Scored(row=row, prediction=prediction)
+        for pair in sorted(answers)
+        for row, prediction in zip(rows[pair], answers[pair], strict=False)
+    ]
     judged = {id(one.row) for one in outside}
     inside = [one for one in usable if id(one.row) in judged]
     errors, within = headline(outside), headline(inside).median_ape
@@ -80,18 +103,16 @@ def cross_validate(
     )
 
 
-def _left_out(source: str, rows: Sequence[Scored], catalogue: Catalogue, predictor: Predictor) -> list[Scored]:
-    """Return the rows of one publication, predicted with constants fitted on those of all others."""
+def _left_out(
+    pair: Pair, rows: Mapping[Pair, Sequence[Measurement]], catalogue: Catalogue, predictor: Predictor
+) -> Answer:
+    """Return the predictions of one publication with constants fitted on all others; none where there are no others."""
     assert predictor.refit is not None
-    kept = [one.row.cells for one in rows if one.row.text("source_group") != source]
-    if not kept:  # a single publication leaves nothing to fit on
-        return []
+    kept = [row.cells for other, mine in rows.items() if other != pair for row in mine]
+    if not kept:
+        return pair, []
     predict = predictor.refit(kept, catalogue)
-    return [
-        Scored(row=one.row, prediction=answer(predict, one.row, catalogue))
-        for one in rows
-        if one.row.text("source_group") == source
-    ]
+    return pair, [answer(predict, row, catalogue) for row in rows[pair]]
 
 
 def _each(outside: Sequence[Scored], inside: Sequence[Scored]) -> tuple[LeftOut, ...]:

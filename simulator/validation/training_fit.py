@@ -1,18 +1,17 @@
 """Refits the constants of training steps to measured rows, from what is known without any training run.
 
-Per class of device: one factor for each width of product and one for attention; a class begins with what inference
-kernels reach on it, which other publications measured. Per way of dispatching: host time per kernel and traffic after
-fusion. Where the rows of a class or of a way of dispatching hardly depend on one of these (large models never wait for
-their host), nothing is known of it, and the middle of what relatives showed stands in.
+Per class of device: one factor for each width of product and one for attention; a class begins with what large products
+reach by themselves on it, which other publications measured, else with what inference kernels reach. Per way of
+dispatching: host time per kernel and per step, and traffic after fusion. All are shrunk towards their beginnings and
+towards what their families share (``shrinkage``), each by a stated width.
 
-Factors are found by coordinate descent. Constants that are not named here stay as shipped.
+Constants that are not named here stay as shipped.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import product
 from typing import Any, Final
 
 import numpy as np
@@ -26,11 +25,12 @@ from simulator.foundation.units import MICRO, MILLI
 from simulator.mapping.placement import Group
 from simulator.mapping.program import Program
 from simulator.profiles.catalogue import Catalogue
-from simulator.profiles.efficiency import Efficiency, efficiency_of, product_of
-from simulator.profiles.framework import Dispatch, frameworks
-from simulator.validation.descent import Descent, Knob, spread
+from simulator.profiles.efficiency import Efficiency, efficiency_of, measured_products, product_of
+from simulator.profiles.framework import Dispatch, frameworks, is_launched, is_of_networks
+from simulator.validation.descent import Knob, spread
 from simulator.validation.facts import number
 from simulator.validation.score import MEMORY
+from simulator.validation.shrinkage import Prior, most_probable
 from simulator.validation.training import Run, program_of, run_of, run_value
 from simulator.validation.training_constants import AS_SHIPPED, TrainingConstants
 from simulator.validation.training_networks import (
@@ -42,19 +42,33 @@ from simulator.validation.training_networks import (
 
 Floats = NDArray[np.float64]
 
-_PER_SOURCE: Final = 20  # rows of one publication that take part, evenly spread over it
-_SWEEPS: Final = (1.0, 0.5, 0.25)  # how far each sweep goes, as an exponent of the factors tried
+_PER_SOURCE: Final = 40  # rows of one publication that take part, evenly spread over it
 _SHARES_END: Final = 1.2  # no share of a peak is fitted beyond this
-_ATTENTION: Final = ("attention", "attention_early")
 _TOTALS: Final = ("time_to_train_min", MEMORY)  # metrics that tell nothing of a step
 
-#: constants of a class or a dispatch that move together
-_EFFICIENCY: Final = (("product16",), ("product8",), ("product4",), ("product32",), _ATTENTION)
+#: constants of a class that move together. Matrix units in steps reach a little less than by themselves, on all classes
+#: alike: clocks fall under load. Shares of vector units differ more from class to class
+_MATRIX: Final = Prior(width=0.25, family="matrix units", family_width=0.1)
+_EFFICIENCY: Final[Mapping[tuple[str, ...], Prior]] = {
+    ("product16",): _MATRIX,
+    ("product8",): _MATRIX,
+    ("product4",): _MATRIX,
+    ("product32",): Prior(width=0.3),
+    ("attention",): Prior(width=0.2),
+    ("attention_early",): Prior(width=0.3),  # kernels of one generation on devices of another
+}
+#: constants of a way of dispatching. A transformer's operators are launched through layers of Python, networks call a
+#: library for each of their layers: their launches are counted differently and share nothing
 _LAUNCH: Final = ("kernel_s",)
-_DISPATCH: Final = (_LAUNCH, ("traffic",))
-#: where ways of dispatching begin: an eager launch, nothing fused
+_TRAFFIC: Final = ("traffic",)
+_LIBRARY_CALL: Final = Prior(width=0.3)
+_PYTHON_LAUNCH: Final = Prior(width=0.3, family="launches", family_width=1.0)
+_STEP: Final = ("step_s",)
+_STEP_PRIOR: Final = Prior(width=0.5, family="steps", family_width=0.25)
+_FUSION: Final = Prior(width=0.35, family="fusion", family_width=0.3)
+#: where ways of dispatching begin: an eager launch, a step of a small script, nothing fused
 _EAGER_LAUNCH: Final = 30 * MICRO
-_STEP: Final = 10 * MILLI
+_SMALL_STEP: Final = 10 * MILLI
 #: first fused attention kernels over later ones (arXiv 2307.08691: 35 % of the peak against 60 %)
 _EARLY: Final = 0.6
 
@@ -112,27 +126,35 @@ class _Case:
         precision = self.run.precision if isinstance(self.run, SampleRun) else self.run.job.precision
         narrow = precision.peak not in ("fp64", "fp32", "tf32")  # narrow formats keep some products in 16 bits
         used = {product_of(precision.peak), *(("product16",) if narrow else ())}
-        return bool(used.union(() if isinstance(self.run, SampleRun) else _ATTENTION).intersection(knob.names))
+        if not isinstance(self.run, SampleRun):
+            used |= {"attention", "attention_early"}
+        return bool(used.intersection(knob.names))
 
 
 def refit(rows: Sequence[Mapping[str, str]], catalogue: Catalogue) -> TrainingConstants:
-    """Return constants fitted to the readable rows among ``rows``; a class or dispatch without rows is told by none."""
-    cases = _cases(rows, catalogue)
+    """Return constants fitted to the readable rows among ``rows``; a class or dispatch without rows follows its kin."""
+    cases = cases_of(rows, catalogue)
     if not cases:
         return AS_SHIPPED
-    start = _neutral(catalogue)
-    kin = {efficiency_of(device).name: kernels_of(device).name for device in catalogue.devices.values()}
-    knobs = [Knob("class", name, names) for name in sorted(start.efficiencies) for names in _EFFICIENCY]
-    knobs += [Knob("dispatch", name, names) for name in sorted(start.dispatches) for names in _DISPATCH]
-    fit = Descent(cases, knobs, start, _scaled)
-    for reach in _SWEEPS:
-        for knob in fit.knobs:
-            fit.improve(knob, reach)
-        _stand_in(fit, kin)
-    return fit.constants
+    start = _beforehand(catalogue)
+    return most_probable(cases, priors_of(start), start, scaled)
 
 
-def _cases(rows: Sequence[Mapping[str, str]], catalogue: Catalogue) -> list[_Case]:
+def priors_of(start: TrainingConstants) -> dict[Knob, Prior]:
+    """Return what is fitted, and what is known of it beforehand: the start, give or take a width."""
+    found = {
+        Knob("class", name, names): prior for name in sorted(start.efficiencies) for names, prior in _EFFICIENCY.items()
+    }
+    for name, dispatch in sorted(start.dispatches.items()):
+        found[Knob("dispatch", name, _TRAFFIC)] = _FUSION
+        if is_launched(dispatch):
+            found[Knob("dispatch", name, _STEP)] = _STEP_PRIOR
+            found[Knob("dispatch", name, _LAUNCH)] = _LIBRARY_CALL if is_of_networks(name) else _PYTHON_LAUNCH
+    return found
+
+
+def cases_of(rows: Sequence[Mapping[str, str]], catalogue: Catalogue) -> list[_Case]:
+    """Return the readable rows that take part in a fit."""
     telling = [row for row in rows if row["metric"] not in _TOTALS and row.get("value")]
     networks: dict[int, _Remembered] = {}
     found: list[_Case] = []
@@ -156,37 +178,14 @@ def _case(source: str, row: Mapping[str, str], catalogue: Catalogue, networks: d
     return _Case(source=source, row=row, run=run, program=program, network=network)
 
 
-def _stand_in(fit: Descent[TrainingConstants], kin: Mapping[str, str]) -> None:
-    """Let relatives speak where a class's or a dispatch's own rows show nothing of a constant.
-
-    Relatives of a class are those that share its inference kernels; of an eager way of dispatching, all other eager
-    ones: rows of large models, which never wait for their host, show nothing of how long a launch takes.
-    """
-    eager = [Knob("dispatch", one.name, _LAUNCH) for one in fit.constants.dispatches.values() if _launches(one)]
-    groups = [eager]
-    for names, family in product(_EFFICIENCY, sorted(set(kin.values()))):
-        groups.append([Knob("class", name, names) for name in fit.constants.efficiencies if kin[name] == family])
-    for group in groups:
-        shown = [fit.tells(knob) for knob in group]
-        told = [_value(fit.constants, knob) for knob, tells in zip(group, shown, strict=True) if tells]
-        for knob, tells in zip(group, shown, strict=True):
-            if told and not tells:
-                fit.scale(knob, float(np.median(told)) / _value(fit.constants, knob))
-
-
-def _launches(dispatch: Dispatch) -> bool:
-    """Return whether the host launches every kernel."""
-    return dispatch.kernel_s > 0 and dispatch.kernels == 1.0
-
-
-def _value(constants: TrainingConstants, knob: Knob) -> float:
-    held: Efficiency | Dispatch = (
-        constants.efficiencies[knob.name] if knob.kind == "class" else constants.dispatches[knob.name]
-    )
+def value_of(constants: TrainingConstants, knob: Knob) -> float:
+    """Return the first of a knob's constants."""
+    held = constants.efficiencies[knob.name] if knob.kind == "class" else constants.dispatches[knob.name]
     return float(getattr(held, knob.names[0]))
 
 
-def _scaled(constants: TrainingConstants, knob: Knob, factor: float) -> TrainingConstants:
+def scaled(constants: TrainingConstants, knob: Knob, factor: float) -> TrainingConstants:
+    """Return constants with those of a knob multiplied by a factor."""
     if knob.kind == "class":
         old = constants.efficiencies[knob.name]
         new = replace(old, **{name: min(getattr(old, name) * factor, _SHARES_END) for name in knob.names})
@@ -196,28 +195,33 @@ def _scaled(constants: TrainingConstants, knob: Knob, factor: float) -> Training
     return replace(constants, dispatches={**constants.dispatches, knob.name: changed})
 
 
-def _neutral(catalogue: Catalogue) -> TrainingConstants:
+def _beforehand(catalogue: Catalogue) -> TrainingConstants:
     """Return the constants of all classes and ways of dispatching before any training run is seen."""
     efficiencies: dict[str, Efficiency] = {}
     for device in catalogue.devices.values():
         shipped = efficiency_of(device)
         if shipped.name not in efficiencies:
-            efficiencies[shipped.name] = _of_kernels(shipped, kernels_of(device))
-    dispatches = {
-        name: replace(one, kernel_s=_EAGER_LAUNCH if one.kernel_s > 0 else 0.0, traffic=1.0, step_s=_STEP)
-        for name, one in sorted({one.dispatch.name: one.dispatch for one in frameworks().values()}.items())
-    }
+            efficiencies[shipped.name] = _by_themselves(shipped, kernels_of(device))
+    dispatches = {one.dispatch.name: _plainest(one.dispatch) for one in frameworks().values()}
     return TrainingConstants(efficiencies=efficiencies, dispatches=dispatches)
 
 
-def _of_kernels(shipped: Efficiency, kernels: Kernels) -> Efficiency:
-    """Return a class with the shares that inference kernels reach on it."""
+def _plainest(shipped: Dispatch) -> Dispatch:
+    """Return a way of dispatching of which only its kind is known: whether a host launches the kernels."""
+    if not is_launched(shipped):
+        return replace(shipped, traffic=1.0)
+    return replace(shipped, kernel_s=_EAGER_LAUNCH, step_s=_SMALL_STEP, traffic=1.0)
+
+
+def _by_themselves(shipped: Efficiency, kernels: Kernels) -> Efficiency:
+    """Return a class with the shares that kernels reach by themselves: products as measured, else as in inference."""
+    measured = measured_products(shipped.name)
     return replace(
         shipped,
-        product32=kernels.compute32,
-        product16=kernels.compute16,
-        product8=kernels.compute8,
-        product4=kernels.compute4,
+        product32=measured.get("product32", kernels.compute32),
+        product16=measured.get("product16", kernels.compute16),
+        product8=measured.get("product8", kernels.compute8),
+        product4=measured.get("product4", kernels.compute4),
         attention=kernels.attention,
         attention_early=_EARLY * kernels.attention,
     )

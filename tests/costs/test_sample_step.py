@@ -255,7 +255,7 @@ def test_the_device_waits_for_each_decision_of_each_sample() -> None:
                 for each in (network, choosing)]  # fmt: skip
     steps = [price_samples(program, machine(), _FRAMEWORK, AnalyticNetwork.of(tiers)).forward[:, 0]
              for program in programs]  # fmt: skip
-    assert steps[1] - steps[0] == pytest.approx(np.array([8, 64]) * 500 * _FRAMEWORK.dispatch.kernel_s)
+    assert steps[1] - steps[0] == pytest.approx(np.array([8, 64]) * 500 * _FRAMEWORK.dispatch.decision_s)
 
 
 def test_an_update_tensor_by_tensor_takes_its_launches_or_its_bytes_whichever_is_longer() -> None:

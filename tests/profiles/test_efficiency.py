@@ -8,8 +8,8 @@ import pytest
 
 from simulator.foundation.errors import UnknownName
 from simulator.profiles.catalogue import load_catalogue
-from simulator.profiles.efficiency import Efficiency, efficiency_classes, efficiency_of
-from simulator.profiles.framework import framework_named, frameworks
+from simulator.profiles.efficiency import Efficiency, efficiency_classes, efficiency_of, measured_products
+from simulator.profiles.framework import framework_named, frameworks, is_launched
 
 CATALOGUE = load_catalogue()
 
@@ -75,3 +75,19 @@ def test_frameworks_are_found_by_alias_and_no_alias_is_taken_twice():
 def test_an_unknown_framework_is_answered_with_near_names():
     with pytest.raises(UnknownName, match="Did you mean 'megatron-lm'"):
         framework_named("megatron-ml")
+
+
+def test_a_host_that_awaits_a_result_waits_longer_than_a_launch_takes_and_a_graph_waits_for_nobody():
+    for dispatch in {one.dispatch for one in frameworks().values()}:
+        if is_launched(dispatch):
+            assert dispatch.decision_s >= max(dispatch.kernel_s, 19e-6)
+        else:
+            assert dispatch.decision_s == dispatch.kernel_s <= 3e-6
+
+
+def test_products_by_themselves_are_shares_of_constants_that_a_class_has():
+    for file in efficiency_classes():
+        for constant, share in measured_products(file.name).items():
+            assert hasattr(file, constant)
+            assert 0.3 < share <= 1.0
+    assert measured_products("nvidia-other") == {}

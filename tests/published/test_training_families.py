@@ -23,13 +23,13 @@ FAMILIES = (
     "mask-rcnn-a100", "wav2vec2-a100", "resnet50-ipu", "resnet18-fpga",
 )  # fmt: skip
 #: scenario -> figure, what was measured, and how far the prediction may lie off; training sources lie 10 % off in the
-#: median and 38 % at the 90th percentile
+#: median and 38 % at the 90th percentile; ViT on Trainium ran 26 % apart on two releases of its compiler
 PUBLISHED = {
-    "ssd-v100": ("samples_per_s", 8 * 107.22, 0.15),
+    "ssd-v100": ("samples_per_s", 8 * 107.22, 0.2),
     "unet3d-h100": ("time_to_train_s", 12.3906 * MINUTE, 0.15),
     "dlrm-h100": ("samples_per_s", 12_177_965.0, 0.15),
     "diffusion-gaudi2": ("time_to_train_s", 20.2051 * MINUTE, 0.35),
-    "vit-trainium": ("samples_per_s", 6587.25, 0.15),
+    "vit-trainium": ("samples_per_s", 6587.25, 0.25),
     "resnet50-ddp": ("samples_per_s", 23_874.0, 0.35),
     "mask-rcnn-a100": ("samples_per_s", 209.0, 0.35),
     "resnet50-ipu": ("samples_per_s", 145_287.0, 0.2),

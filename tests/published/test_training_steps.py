@@ -24,7 +24,7 @@ def errors(source: str) -> list[float]:
     return [abs(value / row.value - 1) for value, row in zip(found, rows, strict=True) if value and row.value]
 
 
-@pytest.mark.parametrize(("source", "mean"), [("korthikanti22", 0.035), ("megatron-sc21", 0.055)])
+@pytest.mark.parametrize(("source", "mean"), [("korthikanti22", 0.045), ("megatron-sc21", 0.055)])
 def test_runs_of_megatron_on_a100_are_met(source, mean):
     assert statistics.mean(errors(source)) <= mean
 

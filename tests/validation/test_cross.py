@@ -47,16 +47,16 @@ def test_each_source_is_predicted_from_the_others():
     assert [one.in_sample_median_ape for one in found.each] == pytest.approx([0.25, 0.0, 0.5])
 
 
-def test_every_refit_can_be_watched():
+def test_refits_may_be_made_elsewhere_and_answered_in_any_order():
     seen = []
 
-    def watch(pairs):
-        for pair in pairs:
-            seen.append(pair)
-            yield pair
+    def spread(calls):
+        for function, arguments in reversed(calls):
+            seen.append(arguments[0])
+            yield function(*arguments)
 
-    cross_validate(ROWS, None, predictor=fitted, watch=watch)
-    assert seen == [("training", "a"), ("training", "b"), ("training", "c")]
+    assert cross_validate(ROWS, None, predictor=fitted, spread=spread) == cross_validate(ROWS, None, predictor=fitted)
+    assert seen == [("training", "c"), ("training", "b"), ("training", "a")]
 
 
 def test_without_constants_to_refit_nothing_is_claimed():

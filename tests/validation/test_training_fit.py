@@ -8,7 +8,7 @@ import pytest
 
 from simulator.costs.serving.traits import kernels_of
 from simulator.profiles.catalogue import load_catalogue
-from simulator.profiles.efficiency import efficiency_of
+from simulator.profiles.efficiency import efficiency_of, measured_products
 from simulator.profiles.framework import framework_named
 from simulator.validation.training import predict_training_row
 from simulator.validation.training_constants import AS_SHIPPED, TrainingConstants
@@ -47,10 +47,13 @@ def test_a_refit_without_rows_leaves_everything_as_shipped():
     assert refit([], CATALOGUE) == AS_SHIPPED
 
 
-def test_a_class_without_rows_keeps_what_inference_kernels_reach():
+def test_a_class_without_rows_begins_with_what_others_measured_of_it():
     tpu = CATALOGUE.devices["google-tpu-v5e"]
-    fitted = refit(measured(0.7), CATALOGUE).efficiencies[efficiency_of(tpu).name]
-    assert fitted.product16 == kernels_of(tpu).compute16
+    name = efficiency_of(tpu).name
+    alone = measured_products(efficiency_of(CATALOGUE.devices[DEVICE]).name)["product16"]
+    fitted = refit(measured(alone), CATALOGUE).efficiencies[name]  # rows as products by themselves would have them
+    assert fitted.product16 == pytest.approx(measured_products(name)["product16"], rel=0.02)
+    assert fitted.product32 == kernels_of(tpu).compute32
 
 
 def small(**cells: str) -> dict[str, str]:
@@ -83,8 +86,10 @@ def test_networks_take_part(hidden):
         assert predict_training_row(one, CATALOGUE, fitted).value == pytest.approx(float(one["value"]), rel=0.12)
 
 
-def test_a_class_without_rows_follows_a_relative_of_the_same_kernels():
-    half_rate = next(d for d in CATALOGUE.devices.values() if efficiency_of(d).name == "nvidia-ampere-half-rate")
-    assert kernels_of(half_rate).name == kernels_of(CATALOGUE.devices[DEVICE]).name
-    fitted = refit(measured(0.45), CATALOGUE).efficiencies
-    assert fitted["nvidia-ampere-half-rate"].product16 == pytest.approx(fitted["nvidia-ampere"].product16)
+def test_matrix_units_that_are_slower_in_steps_than_by_themselves_are_expected_to_be_so_on_other_classes():
+    device = next(d for d in CATALOGUE.devices.values() if efficiency_of(d).name == "nvidia-hopper")
+    slow, fast = (refit(measured(hidden), CATALOGUE).efficiencies for hidden in (0.45, 0.95))
+    own = slow["nvidia-ampere"].product16 / fast["nvidia-ampere"].product16
+    others = slow["nvidia-hopper"].product16 / fast["nvidia-hopper"].product16
+    assert own < others < 1
+    assert slow["nvidia-hopper"].product16 < kernels_of(device).compute16 < fast["nvidia-hopper"].product16
