@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from simulator.engine.serving.compiled import COMPILED, jit_apart
+from simulator.engine.serving.compiled import COMPILED, jit_entry
 from simulator.engine.serving.fleet.engine_class import EngineClass, StepTimes
 from simulator.engine.serving.fleet.heaps import schedule
 from simulator.engine.serving.fleet.layout import NAME, TIME, Fleet, Ints
@@ -136,13 +136,13 @@ def bytes_per_request() -> float:
     return sum(column.nbytes for column in columns) / n
 
 
-@jit_apart
+@jit_entry
 def hold(fleet: Fleet, gaps: Ints, events: int) -> int:
     """Take the earliest of the pending events and put it off, so many times: the event list alone."""
     time = 0
     for i in range(events):
-        name = fleet.agenda[NAME, 0]
-        time = fleet.agenda[TIME, 0]
+        name = fleet.agenda[0, NAME]
+        time = fleet.agenda[0, TIME]
         schedule(fleet, name, time + gaps[i & 0xFFFF])
     return time
 

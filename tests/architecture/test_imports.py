@@ -53,6 +53,7 @@ HOMES = {
     "distributed": ("study",),
     "ray": ("study",),
     "numba": ("engine",),
+    "llvmlite": ("engine",),  # comes with numba
     "pyarrow": ("results", "mapping.sharding.source_files"),  # Parquet out, and data sets in
     "duckdb": ("results",),
 }

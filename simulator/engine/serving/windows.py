@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from simulator.engine.serving.fleet import layout as at
 from simulator.engine.serving.fleet.outcome import OUTCOMES, FleetOutcome
-from simulator.engine.serving.fleet.run import WORTH_COMPILING, FleetRun
+from simulator.engine.serving.fleet.run import FleetRun
 from simulator.engine.serving.front import REASONS, FrontLine, Passed
 from simulator.engine.serving.scaling.loop import ScaledRun, Timeline
 from simulator.engine.serving.service import (
@@ -130,7 +130,7 @@ class _Windows:
         self._tally = Tally(groups=len(groups), outcomes=len(OUTCOMES) + len(REASONS) - 1)
         self._run = FleetRun(
             chosen(first, self._order, self._passed), service.pools, rules_of(service), seed=seed,
-            compiled=stream.expected > WORTH_COMPILING,
+            expected=stream.expected,
         )  # fmt: skip
         self.scaled = ScaledRun(self._run, scaling_of(service), service.events, horizon_s=np.inf)
         self._look_ahead()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from simulator.engine.serving.fleet import layout as at
 from simulator.engine.serving.fleet import single
 from simulator.engine.serving.fleet.engine_class import EngineClass, LowerTier, SharedPool, StepTimes
+from simulator.engine.serving.fleet.heaps import schedule
 from simulator.engine.serving.fleet.run import FleetRun, Replicas, Rules
 from simulator.workload.requests import Chains, Requests
 from tests.engine.serving import slow_twin
@@ -211,6 +212,46 @@ def test_prefixes_are_found_in_every_tier_of_these_workloads() -> None:
     tiers = (LowerTier(tokens=64, seconds_per_token=1e-5), LowerTier(tokens=480, seconds_per_token=1e-4))
     run = compare(requests, an_engine(prefix_block_tokens=16, blocks=64, lower_tiers=tiers))
     assert (run.fleet.replicas[0, at.FOUND : at.FOUND + at.TIERS] > 0).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("router", ["power-of-two", "random", "round-robin", "least-requests"])
+def test_a_large_fleet_compiled_with_its_hints_gives_the_interpreted_ones_bits(router: str) -> None:
+    requests = make_requests(7, 3000, 1e-4, block=16, shared=False, classes=1)
+    engine = an_engine(preemption="never", chunked_prefill=False, decode_first=False)
+    rules = Rules(router=router, keep_gaps=False)
+    runs = [
+        FleetRun(requests, [Replicas(engine=engine, count=600)], rules, compiled=compiled) for compiled in (False, True)
+    ]
+    for run in runs:
+        run.finish()
+        assert run.fleet.world[at.SCHEDULED_STEPS] == 0
+    for name in ("times", "facts", "replicas", "world", "inside"):
+        assert np.array_equal(getattr(runs[0].fleet, name), getattr(runs[1].fleet, name)), name
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(
+    changes=st.lists(st.tuples(st.integers(0, 6), st.one_of(st.just(at.NEVER), st.integers(0, 9))), max_size=60),
+)
+def test_the_agenda_begins_with_the_least_instant_and_holds_only_replicas_with_an_event(
+    changes: list[tuple[int, int]],
+) -> None:
+    requests = make_requests(1, 1, 0.1, block=16, shared=False, classes=1)
+    fleet = FleetRun(requests, [Replicas(engine=an_engine(), count=7)], Rules()).fleet
+    due: dict[int, int] = {}
+    for replica, time in changes:
+        schedule(fleet, replica, time)
+        due.pop(replica, None)
+        if time != at.NEVER:
+            due[replica] = time
+        assert fleet.world[at.SCHEDULED_STEPS] == len(due)
+        first = min(((time, replica) for replica, time in due.items()), default=None)
+        if first is None:
+            assert fleet.agenda[0, at.TIME] == at.NEVER
+        else:
+            assert tuple(fleet.agenda[0].tolist()) == first
+        assert [r for r in range(7) if fleet.place[r] != at.NOBODY] == sorted(due)
 
 
 @pytest.mark.slow

@@ -183,7 +183,7 @@ def _replicas(pools: Sequence[Replicas], count: int, shared: npt.NDArray[np.int6
     for column in (at.JOINING, at.JOINING_LAST, at.PARTIAL):
         rows[:, column] = at.NOBODY
     rows[:, at.LRU_HEAD : at.LRU_TAIL + at.TIERS] = at.NOBODY
-    rows[:, at.QUEUE_HEAD : at.QUEUE_TAIL + at.MAX_CLASSES] = at.NOBODY
+    rows[:, at.QUEUE_HEAD : at.QUEUE_HEAD + at.ENDS * at.MAX_CLASSES] = at.NOBODY
     names = np.arange(count)
     rows[:, at.IDLE_BEFORE] = np.append(names[1:], at.NOBODY)  # the first replica became idle last
     return {
@@ -193,7 +193,8 @@ def _replicas(pools: Sequence[Replicas], count: int, shared: npt.NDArray[np.int6
         "inside": np.zeros(count, np.int32),
         "batch": np.zeros((count, max(pool.engine.decoding_seqs for pool in pools)), np.int64),
         "residue": np.zeros((count, max(pool.engine.block_size for pool in pools)), np.int32),
-        "agenda": np.stack([np.full(count, at.NEVER), names, names]),
+        "agenda": np.full((count, 2), at.NEVER, np.int64),
+        "place": np.full(count, at.NOBODY, np.int32),
     }
 
 

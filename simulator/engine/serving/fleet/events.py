@@ -79,26 +79,26 @@ def shorten_step(f: Fleet, r: int, time: int) -> None:
 
 
 @jit
-def arrive(f: Fleet, k: int, time: int) -> None:
-    """Route an arriving request, or turn it away."""
+def arrive(f: Fleet, k: int, time: int) -> int:
+    """Route an arriving request, or turn it away; return the idle replica that it wakes, or NOBODY."""
     world = f.world
     inside = f.facts[k, HOME] != NOBODY
     if not inside and world[INFLIGHT] >= world[MAX_INFLIGHT]:
         refuse(f, k, time, SHED)
-        return
+        return NOBODY
     pool = 1 if f.facts.shape[1] > LEAN and f.facts[k, READY] == SENT else 0
     if world[OPEN_COUNT + pool] == 0:
         hold(f, k)
-        return
+        return NOBODY
     r = choose(f, pool, k)
     row = f.replicas[r]
     engine = f.engines[row[CLASS]]
     if blocks_of(f.facts[k, PROMPT] + f.facts[k, OUTPUT], engine[BLOCK_SIZE]) > engine[BLOCKS]:
         settle(f, k, time, TOO_LONG)
-        return
+        return NOBODY
     if not inside and row[WAITING] >= world[MAX_WAITING] and is_full(f, r, time):
         refuse(f, k, time, REJECTED)
-        return
+        return NOBODY
     if not inside:
         world[INFLIGHT] += 1
     f.facts[k, HOME] = r
@@ -110,7 +110,8 @@ def arrive(f: Fleet, k: int, time: int) -> None:
             shorten_step(f, r, time)
     elif row[MODE] == IDLE:
         row[MODE] = WAKING
-        schedule(f, r, time)
+        return r
+    return NOBODY
 
 
 @jit_apart

@@ -6,9 +6,11 @@ from simulator.engine.serving.compiled import jit, jit_apart
 from simulator.engine.serving.fleet.layout import (
     LATER,
     NAME,
-    PLACE,
+    NEVER,
+    NOBODY,
     REQUESTS,
     RUNNING,
+    SCHEDULED_STEPS,
     TIME,
     Fleet,
 )
@@ -16,32 +18,50 @@ from simulator.engine.serving.fleet.layout import (
 
 @jit
 def schedule(f: Fleet, r: int, time: int) -> None:
-    """Set the next event of replica ``r``; equal times are ordered by replica number."""
-    times, names, place = f.agenda[TIME], f.agenda[NAME], f.agenda[PLACE]
-    at, size = place[r], len(times)
+    """Set the next event of replica ``r``, or take it off the agenda; equal times are ordered by replica number.
+
+    Only replicas with a next event are on the agenda, so that idle ones cost nothing; an empty one begins with NEVER.
+    """
+    agenda, place = f.agenda, f.place
+    at, size = place[r], f.world[SCHEDULED_STEPS]
+    if time == NEVER:
+        if at == NOBODY:
+            return
+        size -= 1
+        f.world[SCHEDULED_STEPS] = size
+        place[r] = NOBODY
+        if at == size:
+            agenda[at, TIME] = NEVER
+            return
+        r, time = agenda[size, NAME], agenda[size, TIME]
+    elif at == NOBODY:
+        at = size
+        size += 1
+        f.world[SCHEDULED_STEPS] = size
     while at > 0:
         parent = (at - 1) >> 1
-        if time < times[parent] or (time == times[parent] and r < names[parent]):
-            times[at], names[at] = times[parent], names[parent]
-            place[names[at]] = at
+        if time < agenda[parent, TIME] or (time == agenda[parent, TIME] and r < agenda[parent, NAME]):
+            agenda[at, TIME], agenda[at, NAME] = agenda[parent, TIME], agenda[parent, NAME]
+            place[agenda[at, NAME]] = at
             at = parent
         else:
             break
     child = 2 * at + 1
     while child < size:
-        other = child + 1
-        if other < size and (
-            times[other] < times[child] or (times[other] == times[child] and names[other] < names[child])
-        ):
-            child = other
-        if times[child] < time or (times[child] == time and names[child] < r):
-            times[at], names[at] = times[child], names[child]
-            place[names[at]] = at
+        if child + 1 < size:
+            one, two = agenda[child, TIME], agenda[child + 1, TIME]
+            if one == two:
+                child += int(agenda[child + 1, NAME] < agenda[child, NAME])
+            else:
+                child += int(two < one)
+        if agenda[child, TIME] < time or (agenda[child, TIME] == time and agenda[child, NAME] < r):
+            agenda[at, TIME], agenda[at, NAME] = agenda[child, TIME], agenda[child, NAME]
+            place[agenda[at, NAME]] = at
             at = child
             child = 2 * at + 1
         else:
             break
-    times[at], names[at], place[r] = time, r, at
+    agenda[at, TIME], agenda[at, NAME], place[r] = time, r, at
 
 
 @jit_apart

@@ -29,38 +29,39 @@ NOBODY: Final = -1
 QUEUED: Final = -2  # in place of a replica: in the one queue of all
 AWAKE: Final = -2
 
-# columns of ``replicas``
+# columns of ``replicas``; eight of them share a cache line: an arrival looks at two lines, the end of a step at three
 CLASS: Final = 0  # row of ``engines``
-ROLE: Final = 1
-MODE: Final = 2
-RUNNING: Final = 3  # decoding requests
-CONTEXT: Final = 4  # their tokens in the KV cache
-USED: Final = 5  # KV blocks referenced
-LOADING: Final = 6  # ticks that the next step waits for prefixes from lower tiers
-ITERATION: Final = 7  # decode iterations done so far
-START: Final = 8  # when the present step began
-STEPS: Final = 9  # iterations of the present step
-JOINING: Final = 10  # first of the requests whose prefill ends with the present step (linked by ``following``)
-JOINING_LAST: Final = 11
-PARTIAL: Final = 12  # request whose prompt is partly computed
-PARTIAL_DONE: Final = 13  # its prompt tokens in the cache
-STAMP: Final = 14  # admissions so far
-OPEN: Final = 15  # whether the router may choose it
-WORK: Final = 16  # prompt and output tokens of the requests routed here and not yet out
-WAITING: Final = 17
-LINK_FREE: Final = 18  # when the replica's network port has sent what it has to send
-BUSY: Final = 19  # ticks spent in steps
-ALL_STEPS: Final = 20
-DECODED: Final = 21  # tokens of decode iterations
-PREFILLED: Final = 22  # prompt tokens computed
-PREEMPTED: Final = 23
-STALL: Final = 24  # ticks that the running batch has waited for prompts since its last iteration
-LOADED: Final = 25  # ticks that steps have waited for prefixes from lower tiers
-FREE_SLOT: Final = 26
-WEIGHT: Final = 27  # for the weighted router, in thousandths
-QUEUE_HEAD: Final = 28  # and the heads of the following priority classes
-QUEUE_TAIL: Final = 36
+MODE: Final = 1
+RUNNING: Final = 2  # decoding requests
+CONTEXT: Final = 3  # their tokens in the KV cache
+USED: Final = 4  # KV blocks referenced
+ITERATION: Final = 5  # decode iterations done so far
+START: Final = 6  # when the present step began
+STEPS: Final = 7  # iterations of the present step
+JOINING: Final = 8  # first of the requests whose prefill ends with the present step (linked by ``following``)
+JOINING_LAST: Final = 9
+PARTIAL: Final = 10  # request whose prompt is partly computed
+LOADING: Final = 11  # ticks that the next step waits for prefixes from lower tiers
+WORK: Final = 12  # prompt and output tokens of the requests routed here and not yet out
+WAITING: Final = 13
+QUEUE_HEAD: Final = 14  # first and last waiting request of the first priority class; those of the others follow
+QUEUE_TAIL: Final = 15
+ENDS: Final = 2  # columns per class
 MAX_CLASSES: Final = 8
+PREEMPTED: Final = 30
+LOADED: Final = 31  # ticks that steps have waited for prefixes from lower tiers
+BUSY: Final = 32  # ticks spent in steps
+ALL_STEPS: Final = 33
+DECODED: Final = 34  # tokens of decode iterations
+PREFILLED: Final = 35  # prompt tokens computed
+STALL: Final = 36  # ticks that the running batch has waited for prompts since its last iteration
+ROLE: Final = 37
+PARTIAL_DONE: Final = 38  # prompt tokens in the cache of the request whose prompt is partly computed
+STAMP: Final = 39  # admissions so far
+OPEN: Final = 40  # whether the router may choose it
+LINK_FREE: Final = 41  # when the replica's network port has sent what it has to send
+FREE_SLOT: Final = 42
+WEIGHT: Final = 43  # for the weighted router, in thousandths
 LRU_HEAD: Final = 44  # of the prefix blocks kept though nobody references them, in device memory; and in lower tiers
 LRU_TAIL: Final = 47
 CACHED: Final = 50  # how many those are
@@ -70,7 +71,7 @@ POOL: Final = 56  # what ``FOUND`` counts for the pool
 SPARE: Final = 57  # guessed tokens that are due but not yet generated, in 1 / PARTS
 POOL_OF: Final = 58  # row of ``pools`` that the replica reads; NOBODY: none
 IDLE_BEFORE: Final = 59  # the one that was idle before it, where all take from one queue; AWAKE: it is not idle
-REPLICA_COLUMNS: Final = 60
+REPLICA_COLUMNS: Final = 72  # whole cache lines, an odd number, so that rows spread over all sets of a cache
 
 # columns of ``engines``
 MAX_SEQS: Final = 0
@@ -129,7 +130,8 @@ SETTLED: Final = 17  # requests finished, rejected, timed out or too long
 PRIMARY: Final = 18  # requests whose arrival is given; the others arrive when a predecessor ends
 GATHERER: Final = 21  # replica that waits for a batch from the one queue to fill
 IDLE_LAST: Final = 22  # the replica that became idle last, where all take from one queue
-WORLD_COLUMNS: Final = 23
+SCHEDULED_STEPS: Final = 23  # replicas that have a next event
+WORLD_COLUMNS: Final = 24
 
 # columns of ``times``, one row per request
 ARRIVAL: Final = 0
@@ -181,10 +183,9 @@ POOL_BEFORE: Final = 1
 POOL_AFTER: Final = 2
 POOL_SLOT_COLUMNS: Final = 3
 
-# rows of ``agenda`` (a heap of replicas by the end of their step) and ``later`` (a heap of arrivals to come)
+# columns of ``agenda`` (a heap of replicas by the end of their step), rows of ``later`` (a heap of arrivals to come)
 TIME: Final = 0
 NAME: Final = 1
-PLACE: Final = 2  # of each replica in the heap
 
 # modes and roles
 IDLE: Final = 0
@@ -223,7 +224,8 @@ class Fleet(NamedTuple):
     open_: Shorts  # [pool, place]
     batch: Ints  # [replica, place] heap of running requests: last iteration * 2**31 + request
     residue: Shorts  # [replica, block size] running requests by (context - iteration) mod block size
-    agenda: Ints  # [3, replica]
+    agenda: Ints  # [place, 2] the replicas that have a next event
+    place: Shorts  # of each replica in the agenda; NOBODY of those without a next event
     later: Ints  # [2, place]; length 0 where the run makes no arrivals of its own
     times: Ints
     facts: Shorts

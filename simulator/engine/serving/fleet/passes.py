@@ -37,7 +37,6 @@ from simulator.engine.serving.fleet.layout import (
     NOBODY,
     OPEN,
     OPEN_COUNT,
-    PLACE,
     PREFILL,
     PREFILLED,
     PRIMARY,
@@ -50,7 +49,6 @@ from simulator.engine.serving.fleet.layout import (
     START,
     STEPS,
     TAIL_ROW,
-    TIME,
     TOKEN_BUDGET,
     WAITING,
     WAKING,
@@ -72,7 +70,7 @@ def no_more(f: Fleet) -> bool:
 def flush(f: Fleet, time: int) -> None:
     """Let batches go that would wait for ever: no arrival is known to come that could fill them."""
     for r in range(len(f.replicas)):
-        if f.replicas[r, MODE] == GATHERING and f.agenda[TIME, f.agenda[PLACE, r]] == NEVER:
+        if f.replicas[r, MODE] == GATHERING and f.place[r] == NOBODY:
             schedule(f, r, time)
 
 

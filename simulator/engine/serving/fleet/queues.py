@@ -6,6 +6,7 @@ from simulator.engine.serving.compiled import jit
 from simulator.engine.serving.fleet.layout import (
     ARRIVAL,
     CLASSES,
+    ENDS,
     FOLLOWING,
     LEAN,
     NEVER,
@@ -30,7 +31,7 @@ def queue_of(f: Fleet, r: int) -> int:
 def oldest(f: Fleet, q: int) -> int:
     """Return the earliest arrival of those at the front of a class of a queue; NEVER if nobody waits."""
     found = NEVER
-    for c in range(f.world[CLASSES]):
+    for c in range(0, ENDS * f.world[CLASSES], ENDS):
         k = f.replicas[q, QUEUE_HEAD + c]
         if k != NOBODY:
             found = min(found, f.times[k, ARRIVAL])
@@ -39,8 +40,8 @@ def oldest(f: Fleet, q: int) -> int:
 
 @jit
 def class_of(f: Fleet, k: int) -> int:
-    """Return the priority class of a request."""
-    return int(f.facts[k, PRIORITY]) if f.facts.shape[1] > LEAN else 0
+    """Return how far the columns of a request's priority class are from those of the first."""
+    return ENDS * int(f.facts[k, PRIORITY]) if f.facts.shape[1] > LEAN else 0
 
 
 @jit
@@ -70,7 +71,7 @@ def wait_first(f: Fleet, r: int, k: int) -> None:
 @jit
 def front(f: Fleet, r: int) -> int:
     """Return the request to be served next, or NOBODY."""
-    for c in range(f.world[CLASSES]):
+    for c in range(0, ENDS * f.world[CLASSES], ENDS):
         if f.replicas[r, QUEUE_HEAD + c] != NOBODY:
             return int(f.replicas[r, QUEUE_HEAD + c])
     return NOBODY

@@ -19,7 +19,7 @@ RESIZED: Final = {"times": 0, "facts": 0, "later": 1, "chain_start": 0, "chain":
 #: columns of ``replicas`` that hold a request
 _NAMING: Final = (
     at.JOINING, at.JOINING_LAST, at.PARTIAL,
-    *range(at.QUEUE_HEAD, at.QUEUE_HEAD + at.MAX_CLASSES), *range(at.QUEUE_TAIL, at.QUEUE_TAIL + at.MAX_CLASSES),
+    *range(at.QUEUE_HEAD, at.QUEUE_HEAD + at.ENDS * at.MAX_CLASSES),
 )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.engine.clock import TICKS_PER_SECOND, to_ticks
-from simulator.engine.serving.compiled import COMPILED, interpreted
+from simulator.engine.serving.compiled import COMPILED, interpreted, suited
 from simulator.engine.serving.fleet import layout as at
 from simulator.engine.serving.fleet import single
 from simulator.engine.serving.fleet.advance import advance
@@ -26,11 +26,10 @@ from simulator.engine.serving.fleet.routing import ONE_QUEUE
 from simulator.foundation.errors import InputError
 from simulator.workload.requests import Requests
 
-#: requests below which a run is not worth compiling for
-WORTH_COMPILING: Final = 4000
+PLAIN_S: Final = 1.2e-4  # CPU seconds per request as plain Python (measured, docs/serving.md)
+COMPILING_S: Final = 20.0  # CPU seconds to compile the kernels (measured there)
 _BATCH: Final = 2_000_000  # events between two looks at the outside world
 
-_advance_interpreted: Final = interpreted(advance)
 _call: Final = interpreted(call)
 _rest: Final = interpreted(rest)
 
@@ -49,14 +48,18 @@ class FleetRun:
         rules: Rules,
         *,
         seed: int = 0,
+        expected: float = 0.0,
         compiled: bool | None = None,
     ) -> None:
+        """Begin a run of these requests; of so many in all, where further ones will be brought (:meth:`renew`)."""
         self.pools, self.rules = tuple(pools), rules
         self.retired = 0  # settled requests that further ones took the place of
         self.more_to_come = False  # whether further requests will take the place of settled ones
         self.fleet = build_fleet(requests, pools, rules, seed=seed)
-        use = len(requests) > WORTH_COMPILING if compiled is None else compiled
-        self._advance = advance if use else _advance_interpreted
+        if compiled is None:
+            self._advance = suited(advance, PLAIN_S * max(expected, len(requests)), compiling_s=COMPILING_S)
+        else:
+            self._advance = advance if compiled else interpreted(advance)
 
     @property
     def now_s(self) -> float:
@@ -156,7 +159,7 @@ class FleetRun:
         row[at.USED] = row[at.CONTEXT] = 0
         if not self.one_queue:
             row[at.WAITING] = 0
-            row[at.QUEUE_HEAD : at.QUEUE_TAIL + at.MAX_CLASSES] = at.NOBODY
+            row[at.QUEUE_HEAD : at.QUEUE_HEAD + at.ENDS * at.MAX_CLASSES] = at.NOBODY
         row[at.LRU_HEAD : at.LRU_TAIL + at.TIERS] = at.NOBODY
         row[at.CACHED : at.CACHED + at.TIERS] = 0
         row[at.MODE] = at.DOWN
@@ -176,7 +179,7 @@ class FleetRun:
             give_memory(f, e, replica, k, f.facts[k, at.PROMPT] + f.facts[k, at.GENERATED])
         found.extend(computing)
         for c in range(0 if self.one_queue else at.MAX_CLASSES):
-            k = int(row[at.QUEUE_HEAD + c])
+            k = int(row[at.QUEUE_HEAD + at.ENDS * c])
             while k != at.NOBODY:
                 found.append(k)
                 k = int(f.facts[k, at.FOLLOWING])

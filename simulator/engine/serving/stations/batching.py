@@ -8,16 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.engine.clock import TICKS_PER_SECOND
-from simulator.engine.serving.compiled import jit
+from simulator.engine.serving.compiled import jit_entry, suited
 from simulator.engine.serving.fleet.layout import NEVER, Ints
 from simulator.engine.serving.stations.heap import pop, push
-from simulator.engine.serving.stations.queue import Visits, ticks_of
+from simulator.engine.serving.stations.queue import PLAIN_S, Visits, ticks_of
 from simulator.foundation.errors import InputError
 
 Floats = npt.NDArray[np.float64]
 
 
-@jit
+@jit_entry
 def _batching(
     arrival: Ints,
     free: Ints,
@@ -76,7 +76,8 @@ def batched(
     start, end, batch = np.zeros_like(arrival), np.zeros_like(arrival), np.ones_like(arrival)
     delay = NEVER if delay_s is None else round(delay_s * TICKS_PER_SECOND)
     free = np.zeros(servers, np.int64)
-    _batching(arrival, free, len(latency_s), delay, occupied, latency, start, end, batch)
+    serve = suited(_batching, len(arrival) * PLAIN_S)
+    serve(arrival, free, len(latency_s), delay, occupied, latency, start, end, batch)
     none = np.zeros(len(arrival), bool)
     visits = Visits(arrival_s=arrival / TICKS_PER_SECOND, start_s=start / TICKS_PER_SECOND,
                     end_s=end / TICKS_PER_SECOND, refused=none, gave_up=none)  # fmt: skip

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from simulator.engine.clock import TICKS_PER_SECOND
-from simulator.engine.serving.compiled import jit
+from simulator.engine.serving.compiled import jit_entry, suited
 from simulator.engine.serving.fleet.layout import NEVER, Ints
 from simulator.engine.serving.stations.heap import pop, push
 from simulator.foundation.errors import InputError
 
 Floats = npt.NDArray[np.float64]
+PLAIN_S: Final = 4e-6  # CPU seconds per customer as plain Python (measured, docs/serving.md)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +59,7 @@ class Line:
         return cls(free=np.zeros(servers, np.int64), ends=ends, inside=np.zeros(1, np.int64))
 
 
-@jit
+@jit_entry
 def _first_come(
     arrival: Ints, service: Ints, free: Ints, ends: Ints, within: Ints, room: int, patience: int, start: Ints
 ) -> None:
@@ -111,7 +113,8 @@ def first_come(
     limit = NEVER if patience_s is None else round(patience_s * TICKS_PER_SECOND)
     line = Line.of(servers, room) if line is None else line
     places = NEVER if room is None else room
-    _first_come(arrival, service, line.free, line.ends, line.inside, places, limit, start)
+    serve = suited(_first_come, len(arrival) * PLAIN_S)
+    serve(arrival, service, line.free, line.ends, line.inside, places, limit, start)
     return visits_of(arrival, start, service)
 
 

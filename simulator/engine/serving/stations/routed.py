@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from simulator.engine.serving.compiled import jit_allocating
+from simulator.engine.serving.compiled import jit_allocating, suited
 from simulator.engine.serving.fleet.layout import Ints
-from simulator.engine.serving.stations.queue import Visits, ticks_of, visits_of
+from simulator.engine.serving.stations.queue import PLAIN_S, Visits, ticks_of, visits_of
 from simulator.foundation.errors import UnknownName
 
 Floats = npt.NDArray[np.float64]
@@ -56,5 +56,6 @@ def routed(
     arrival, service = ticks_of(arrival_s), ticks_of(service_s)
     start = np.empty(len(arrival), np.int64)
     draws = generator.integers(0, servers, (len(arrival), 2))
-    _routed(arrival, service, servers, POLICIES.index(policy), draws, start)
+    serve = suited(_routed, len(arrival) * PLAIN_S)
+    serve(arrival, service, servers, POLICIES.index(policy), draws, start)
     return visits_of(arrival, start, service)
