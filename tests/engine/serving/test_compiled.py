@@ -25,7 +25,8 @@ def doubled_twice(x: int) -> int:
 
 
 @needs_numba
-def test_little_work_runs_plain_and_much_runs_compiled_with_equal_results() -> None:
+def test_little_work_runs_plain_and_much_runs_compiled_with_equal_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Kernel, "_kept", lambda kernel: False)
     kernel = Kernel(doubled_twice.py_func, entry=True)  # type: ignore[attr-defined]
     plain = suited(kernel, LOADING_S / 2, compiling_s=10 * LOADING_S)
     assert plain is interpreted(kernel)
@@ -33,6 +34,16 @@ def test_little_work_runs_plain_and_much_runs_compiled_with_equal_results() -> N
     assert suited(kernel, 10 * LOADING_S, compiling_s=10 * LOADING_S) is kernel
     assert kernel(3) == plain(3) == doubled_twice(3) == 12
     assert suited(kernel, 0.0) is kernel  # once it is there, it serves any work
+
+
+@needs_numba
+def test_a_kernel_that_an_earlier_process_compiled_is_used_as_soon_as_reading_it_pays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Kernel, "_kept", lambda kernel: True)
+    kernel = Kernel(doubled_twice.py_func, entry=True)  # type: ignore[attr-defined]
+    assert suited(kernel, LOADING_S / 2, compiling_s=1e9) is interpreted(kernel)
+    assert suited(kernel, LOADING_S, compiling_s=1e9) is kernel
 
 
 @needs_numba
