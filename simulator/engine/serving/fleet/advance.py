@@ -6,7 +6,7 @@ every request that arrived at its tick.
 
 from __future__ import annotations
 
-from simulator.engine.serving.compiled import jit, jit_entry
+from simulator.engine.serving.compiled import jit, jit_apart, jit_entry
 from simulator.engine.serving.fleet.ahead import bring_next_choice, bring_next_step
 from simulator.engine.serving.fleet.events import arrive, end_step
 from simulator.engine.serving.fleet.heaps import schedule, take_later
@@ -58,16 +58,22 @@ def comes_next(f: Fleet, r: int, time: int) -> bool:
     return True
 
 
+@jit
+def due(f: Fleet) -> tuple[int, int, int]:
+    """Return when the next given request arrives, when the next of those the run lets arrive, and when a step ends."""
+    i = f.world[NEXT]
+    arrival = f.times[i, ARRIVAL] if i < f.world[PRIMARY] else NEVER
+    return arrival, f.later[TIME, 0] if f.world[LATER] > 0 else NEVER, f.agenda[0, TIME]
+
+
 @jit_entry
 def advance(f: Fleet, until: int, events: int) -> bool:
     """Run at most ``events`` events up to and at ``until``; return whether more are due by then."""
+    if f.replicas[0, ROLE] == ONE_PASS:
+        return advance_passes(f, until, events)
     world = f.world
-    given, passes = world[PRIMARY], f.replicas[0, ROLE] == ONE_PASS
     for _ in range(events):
-        i = world[NEXT]
-        arrival = f.times[i, ARRIVAL] if i < given else NEVER
-        later = f.later[TIME, 0] if world[LATER] > 0 else NEVER
-        step = f.agenda[0, TIME]
+        arrival, later, step = due(f)
         time = min(arrival, later, step)
         if time > until or time == NEVER:
             return False
@@ -75,22 +81,34 @@ def advance(f: Fleet, until: int, events: int) -> bool:
         world[EVENTS] += 1
         if step == time and arrival != time and later != time:
             r = f.agenda[0, NAME]
-            if passes:
-                end_pass(f, r, time)
-                plan_pass(f, r, time)
-                continue
             bring_next_step(f)
             end_step(f, r, time)
         else:
-            k = next_arrival(f, i, arrival, time)
-            if passes:
-                arrive_at_pass(f, k, time)
-                continue
-            r = arrive(f, k, time)
+            r = arrive(f, next_arrival(f, world[NEXT], arrival, time), time)
             bring_next_choice(f)
             if r != NOBODY and not comes_next(f, r, time):
                 schedule(f, r, time)
                 r = NOBODY
         if r != NOBODY:
             plan(f, r, time)
+    return True
+
+
+@jit_apart
+def advance_passes(f: Fleet, until: int, events: int) -> bool:
+    """Do the same for replicas that answer in one pass."""
+    world = f.world
+    for _ in range(events):
+        arrival, later, step = due(f)
+        time = min(arrival, later, step)
+        if time > until or time == NEVER:
+            return False
+        world[NOW] = time
+        world[EVENTS] += 1
+        if step == time and arrival != time and later != time:
+            r = f.agenda[0, NAME]
+            end_pass(f, r, time)
+            plan_pass(f, r, time)
+        else:
+            arrive_at_pass(f, next_arrival(f, world[NEXT], arrival, time), time)
     return True
