@@ -115,7 +115,7 @@ def test_a_cluster_that_is_too_late_now_is_told_by_what_it_takes() -> None:
         load_scenario(
             shipped("scenarios") / "plan-train-7b-deadline.yaml", ["plan.choices.nodes=[aws-p5.48xlarge]",
             "plan.choices.count=[2, 4]", "workloads[0].model=gpt2-124m", "workloads[0].seq_len=1024",
-            "workloads[0].batch.global=64", "workloads[0].tokens=300e9", "slo.finish=26 h"],
+            "workloads[0].batch.global=64", "workloads[0].tokens=300e9", "slo.finish=48 h"],
         ), confirm=0,
     )  # fmt: skip
     assert isinstance(found, ClusterPlan)
