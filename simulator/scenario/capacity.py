@@ -61,6 +61,15 @@ class DataFile(StrictModel):
     at: Name = Field(description="a region")
 
 
+class SplitFile(StrictModel):
+    """That a demand may stand in several regions at once, in whole nodes."""
+
+    regions: Annotated[int, Field(ge=2, le=50)] = Field(default=2, description="most that it stands in")
+    share: Annotated[float, Field(gt=0, le=1, strict=False)] = Field(
+        default=1.0, description="most of its nodes that one region holds in any period, rounded up to whole ones"
+    )
+
+
 class DemandFile(StrictModel):
     """Work that needs nodes."""
 
@@ -71,7 +80,8 @@ class DemandFile(StrictModel):
     latency: PositiveSeconds | None = Field(default=None, description="most round-trip time to its clients")
     rtt: dict[Name, Seconds] = Field(default_factory=dict, description="from its clients to each region")
     sends: Bytes | None = Field(default=None, description="to its clients in a day")
-    data: DataFile | None = None
+    data: DataFile | None = Field(default=None, description="moved to every region where it stands")
+    split: SplitFile | None = Field(default=None, description="left out: all of it stands in one region")
 
 
 class CapacityFile(StrictModel):
@@ -148,6 +158,11 @@ def _check(demand: DemandFile, regions: list[str], periods: int) -> None:
             raise UnknownName("region of this workload", name, regions)
     if len(demand.nodes) not in (1, periods):
         raise InputError(f"{len(demand.nodes)} numbers of nodes for {periods} periods; write one, or one per period.")
+    if demand.split is not None and demand.split.regions * demand.split.share < 1.0:
+        raise InputError(
+            f"{demand.split.regions} regions with {demand.split.share:.0%} each do not hold the whole demand; raise "
+            "split.regions or split.share."
+        )
     if demand.latency is not None:
         missing = [name for name in demand.allowed or regions if name not in demand.rtt]
         if missing:

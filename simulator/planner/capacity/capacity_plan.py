@@ -11,6 +11,7 @@ from simulator.costs.tenure import break_even
 from simulator.foundation.errors import Infeasible, InputError
 from simulator.foundation.units import DAY, HOUR
 from simulator.planner.capacity.programme import (
+    AND,
     COMMITTED,
     HOURLY,
     Capacity,
@@ -76,7 +77,7 @@ class CapacityPlan:
 
     @property
     def decision(self) -> dict[str, Any]:
-        """Region of each demand, and nodes by region and way (by the hour: the most of any period)."""
+        """Region of each demand (``a + b`` where it is split), and nodes by region and way (by the hour: at most)."""
         nodes: dict[str, dict[str, Any]] = {
             region.name: {
                 way: self.nodes(region.name, way) for way in (*COMMITTED, *HOURLY) if self.nodes(region.name, way)
@@ -95,7 +96,10 @@ class CapacityPlan:
     def worse(self, regions: Mapping[str, str]) -> float | None:
         """Return how much worse the objective is, as a share, with demands in these regions; None if they cannot be."""
         demands = tuple(
-            replace(one, moved={name: usd for name, usd in one.moved.items() if name == regions.get(one.name, name)})
+            replace(
+                one,
+                moved={name: usd for name, usd in one.moved.items() if name in regions.get(one.name, name).split(AND)},
+            )
             for one in self.demands
         )
         asked = _Asked(demands=demands, regions=self.regions, seconds=self.workload.seconds, measure=self.objective)
@@ -118,6 +122,8 @@ class CapacityPlan:
             "energy_j": self.chosen.joules,
             "carbon_g": self.chosen.grams,
             "by_period": self.rows(),
+            "parts": [{"demand": demand, "region": region, "nodes": list(nodes)}
+                      for (demand, region), nodes in self.chosen.parts.items()],
             "others": {name: None if one is None else {"cost_usd": one.usd, "carbon_g": one.grams}
                        for name, one in self.others.items()},
             "break_even": [{"region": one.region, "way": one.way, "against": one.against,
@@ -132,11 +138,11 @@ class CapacityPlan:
         """Return a row per region and period: what is asked, and the nodes of each way."""
         found = []
         for region in self.regions:
-            mine = [one for one in self.demands if self.chosen.regions[one.name] == region.name]
+            mine = [nodes for (_, stands), nodes in self.chosen.parts.items() if stands == region.name]
             for period in range(len(self.workload.seconds)) if mine else ():
                 row: dict[str, Any] = {"region": region.name, "period": period}
                 row["hours_per_day"] = self.workload.seconds[period] / self.workload.horizon_s * DAY / HOUR
-                row["asked_nodes"] = sum(one.nodes[period] for one in mine)
+                row["asked_nodes"] = sum(nodes[period] for nodes in mine)
                 row.update({way: self.chosen.committed.get((region.name, way), 0) for way in COMMITTED})
                 row.update({way: self.chosen.hourly.get((region.name, way, period), 0) for way in HOURLY})
                 found.append(row)
@@ -207,6 +213,9 @@ def _others(asked: _Asked) -> Iterator[tuple[str, Capacity | None]]:
             yield f"all {way}", asked.with_ways(way).answer()
     for one in asked.regions if len(asked.regions) > 1 else ():
         yield f"all in {one.name}", replace(asked, regions=(one,)).answer()
+    if any(one.split is not None for one in asked.demands):
+        together = tuple(replace(one, split=None) for one in asked.demands)
+        yield "no demand split", replace(asked, demands=together).answer()
 
 
 def _even(regions: Sequence[Region], horizon: float) -> Iterator[BreakEven]:
@@ -240,6 +249,7 @@ def _binding(asked: _Asked, chosen: Capacity, workload: CapacityWorkload) -> Ite
         "numbers of nodes (most)": replace(asked, regions=tuple(replace(one, most={}) for one in asked.regions)),
         "where data may be (allowed)": replace(asked, demands=_freed(workload, allowed=[])),
         "latency": replace(asked, demands=_freed(workload, latency=None)),
+        "what one region may hold (split.share)": replace(asked, demands=tuple(_whole(asked.demands))),
         "what may be interrupted": replace(
             asked, demands=tuple(replace(one, interruptible=1.0) for one in asked.demands)
         ),
@@ -250,6 +260,12 @@ def _binding(asked: _Asked, chosen: Capacity, workload: CapacityWorkload) -> Ite
         if better is not None and better.usd < chosen.usd - 0.01:
             saved.append((name, chosen.usd - better.usd))
     yield from sorted(saved, key=lambda pair: -pair[1])
+
+
+def _whole(demands: Sequence[Demand]) -> Iterator[Demand]:
+    """Yield demands, of which each region may hold all even where they are split."""
+    for one in demands:
+        yield one if one.split is None else replace(one, split=replace(one.split, share=1.0))
 
 
 def _freed(workload: CapacityWorkload, **change: Any) -> tuple[Demand, ...]:

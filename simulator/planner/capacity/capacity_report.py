@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from simulator.foundation.units import MEGA, YEAR, show
 from simulator.planner.capacity.capacity_plan import CapacityPlan
+from simulator.planner.capacity.programme import AND
 from simulator.planner.flips import Flip
 
 OTHERS = ("rule", "cost (USD)", "dearer by", "t CO2e")
@@ -25,8 +26,9 @@ def sentences(found: CapacityPlan) -> Iterator[str]:
     """Yield the answer in sentences, the decision first."""
     chosen, years = found.chosen, found.workload.horizon_s / YEAR
     places: dict[str, list[str]] = {}
-    for demand, region in chosen.regions.items():
-        places.setdefault(region, []).append(demand)
+    for demand, region in chosen.parts:
+        part = f"{demand} (a part)" if AND in chosen.regions[demand] else demand
+        places.setdefault(region, []).append(part)
     for region, demands in places.items():
         ways = [f"{count} {way}" for way, count in found.decision.get(region, {}).items()]
         yield f"Run {', '.join(demands)} in {region} on {', '.join(ways) or 'no'} nodes (by the hour: at most)."

@@ -14,7 +14,7 @@ from simulator.costs.rent import power_w, rent_usd_per_s
 from simulator.costs.tenure import committed_usd, owned_usd_per_s
 from simulator.foundation.errors import InputError
 from simulator.foundation.units import DAY, YEAR
-from simulator.planner.capacity.programme import COMMITTED, HOURLY, Demand, Region
+from simulator.planner.capacity.programme import COMMITTED, HOURLY, Demand, Region, Split
 from simulator.scenario import Scenario
 from simulator.scenario.capacity import CapacityRegion, CapacityWorkload, DemandFile, Way
 from simulator.scenario.hardware import PriceKind
@@ -107,12 +107,14 @@ def demand_of(workload: CapacityWorkload, file: DemandFile, refused: Sequence[tu
     """Return a demand with what it costs to bring its data to each region and to send its answers from there."""
     out = {(demand, region) for demand, region, _ in refused}
     egress = {one.file.name: one.file.egress for one in workload.regions}
-    moved = {}
+    moved, sent = {}, {}
     for name, price in egress.items():
         if (file.name, name) in out:
             continue
-        usd = (file.sends or 0.0) * workload.horizon_s / DAY * price
+        sent[name] = (file.sends or 0.0) * workload.horizon_s / DAY * price
+        moved[name] = 0.0
         if file.data is not None and file.data.at != name:
-            usd += file.data.size * egress[file.data.at]
-        moved[name] = usd
-    return Demand(name=file.name, nodes=tuple(file.nodes), interruptible=file.interruptible, moved=moved)
+            moved[name] = file.data.size * egress[file.data.at]
+    split = None if file.split is None else Split(regions=file.split.regions, share=file.split.share)
+    return Demand(name=file.name, nodes=tuple(file.nodes), interruptible=file.interruptible, moved=moved, sent=sent,
+                  split=split)  # fmt: skip

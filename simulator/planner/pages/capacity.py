@@ -16,7 +16,7 @@ from simulator.results.report import Grid, Reason, Report, Section, Tile, pictur
 def capacity_report(found: CapacityPlan) -> Report:
     """Return the page of regions and ways to pay."""
     told = list(sentences(found))
-    places = len(set(found.chosen.regions.values()))
+    places = len({region for _, region in found.chosen.parts})
     return Report(
         title=f"{found.scenario.name}: capacity",
         kicker=parts.kicker(found.scenario),

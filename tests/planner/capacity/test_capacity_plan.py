@@ -78,6 +78,26 @@ def test_the_front_leads_from_the_cheapest_to_the_cleanest() -> None:
     assert all(a.usd < b.usd and a.grams > b.grams for a, b in pairwise(plan.front))
 
 
+def test_a_demand_may_stand_in_several_regions_with_its_data_in_each() -> None:
+    demand = "{name: a, nodes: [4, 2], sends: 1 TB, data: {size: 100 TB, at: cloud}, split: {share: 0.5}}"
+    found = _planned(f"{HALL}, {CLOUD}", demand)
+    assert found.decision["a"] == "hall + cloud"
+    assert dict(found.chosen.parts) == {("a", "hall"): (2.0, 1.0), ("a", "cloud"): (2.0, 1.0)}
+    whole = _planned(f"{HALL}, {CLOUD}", demand.replace("share: 0.5", "share: 1.0"))
+    assert whole.chosen.usd < found.chosen.usd
+    assert dict(found.binding)["what one region may hold (split.share)"] == pytest.approx(
+        found.chosen.usd - whole.chosen.usd
+    )
+    assert found.others["no demand split"] is not None
+    assert found.worse({"a": "hall + cloud"}) == pytest.approx(0.0)
+    assert found.worse({"a": "hall"}) is None, "half of it may not stand there"
+    watts = found.regions[0].watts
+    hall = 2 * (350_400.0 / 4 + 2.0 * 8760) + watts / KILO * 0.10 * 8760 * 1.5
+    cloud = 8760 * (1 * 20 + 40 / 2)  # one node all day, and another half of it
+    moved = 100 * TERA / GIGA * 0.1 + 365 * TERA / GIGA * (0.05 + 0.1) / 2
+    assert found.chosen.usd == pytest.approx(hall + cloud + moved, rel=1e-6)
+
+
 def test_nowhere_to_run_and_too_few_nodes_are_answers() -> None:
     with pytest.raises(Infeasible, match=r"may run in no region.*too far"):
         _ = _planned(CLOUD, "{name: a, nodes: [1], latency: 5 ms, rtt: {cloud: 30 ms}}")
@@ -91,6 +111,7 @@ def test_nowhere_to_run_and_too_few_nodes_are_answers() -> None:
         (CLOUD, "{name: a, nodes: [1, 2, 3]}", "3 numbers of nodes for 2 periods"),
         (CLOUD, "{name: a, nodes: [1], allowed: [moon]}", "region of this workload"),
         (CLOUD, "{name: a, nodes: [1], latency: 5 ms}", "write rtt"),
+        (CLOUD, "{name: a, nodes: [1], split: {share: 0.4}}", "2 regions with 40% each"),
         (f"{CLOUD}, {CLOUD}", "{name: a, nodes: [1]}", "stands here twice"),
     ],
 )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -9,15 +12,16 @@ import numpy as np
 import pytest
 
 from simulator.costs.tenure import break_even
-from simulator.planner.capacity.programme import Demand, Region, cheapest_capacity
+from simulator.planner.capacity.programme import Demand, Region, Split, cheapest_capacity
 from simulator.scenario.capacity import Way
 
 HOURS = 3600.0
 
 
-def _problem(seed: int) -> tuple[list[Demand], list[Region], list[float]]:
+def _problem(seed: int, *, split: bool = False) -> tuple[list[Demand], list[Region], list[float]]:
+    """Return one of many small problems; with ``split`` demands may stand in several regions."""
     draw = np.random.default_rng(seed)
-    names = ["north", "south", "west"][: int(draw.integers(1, 4))]
+    names = ["north", "south", "west"][: int(draw.integers(2 if split else 1, 4))]
     periods = int(draw.integers(1, 4))
     regions = []
     for name in names:
@@ -39,8 +43,14 @@ def _problem(seed: int) -> tuple[list[Demand], list[Region], list[float]]:
         allowed = [region for region in names if draw.random() < 0.8] or names[:1]
         demands.append(Demand(name=name, nodes=tuple(draw.integers(0, 4, periods).astype(float).tolist()),
                               interruptible=float(draw.choice([0.0, 0.5, 1.0])),
-                              moved={region: float(draw.uniform(0, 4)) for region in allowed}))  # fmt: skip
+                              moved={region: float(draw.uniform(0, 4)) for region in allowed},
+                              sent={region: float(draw.uniform(0, 4)) for region in allowed if draw.random() < 0.7},
+                              split=_split(draw) if split and draw.random() < 0.7 else None))  # fmt: skip
     return demands, regions, (draw.integers(1, 4, periods) * HOURS).tolist()
+
+
+def _split(draw: np.random.Generator) -> Split:
+    return Split(regions=int(draw.integers(2, 4)), share=float(draw.choice([0.4, 0.5, 0.7, 1.0])))
 
 
 def _cheapest_in(region: Region, nodes: list[float], soft: list[float], seconds: list[float]) -> float:
@@ -70,15 +80,45 @@ def _hour_by_hour(region: Region, work: float, soft: float, fixed: dict[Way, int
     return best
 
 
+Parts = dict[str, tuple[float, ...]]
+
+
+def _ways_to_stand(demand: Demand) -> Iterator[Parts]:
+    """Yield every way in which a demand may stand: its nodes in each period by region."""
+    if demand.split is None:
+        yield from ({region: demand.nodes} for region in demand.moved)
+        return
+    places = list(demand.moved)
+    each = [[counts for counts in product(range(demand.most(period) + 1), repeat=len(places)) if sum(counts) == nodes]
+            for period, nodes in enumerate(demand.nodes)]  # fmt: skip
+    for days in product(*each):
+        parts = {place: tuple(float(counts[number]) for counts in days) for number, place in enumerate(places)}
+        stands = {place: nodes for place, nodes in parts.items() if any(nodes)}
+        if len(stands) <= demand.split.regions:
+            yield stands or {min(demand.moved, key=lambda name: demand.moved[name]): demand.nodes}
+
+
+def _placed_usd(demand: Demand, parts: Parts, seconds: list[float]) -> float:
+    """Return what is paid for moving data to where a demand stands and for what it sends from there."""
+    work = float(np.dot(demand.nodes, seconds))
+    sent = sum(demand.sent.get(place, 0.0) * float(np.dot(nodes, seconds)) / work
+               for place, nodes in parts.items() if work)  # fmt: skip
+    return sent + sum(demand.moved[place] for place in parts)
+
+
 def _brute_force(demands: list[Demand], regions: list[Region], seconds: list[float]) -> float:
-    best = float("inf")
-    for places in product(*(one.moved for one in demands)):
-        usd = sum(one.moved[place] for one, place in zip(demands, places, strict=True))
-        for region in regions:
-            mine = [one for one, place in zip(demands, places, strict=True) if place == region.name]
-            nodes = [sum(one.nodes[t] for one in mine) for t in range(len(seconds))]
-            soft = [sum(one.nodes[t] * one.interruptible for one in mine) for t in range(len(seconds))]
-            usd += _cheapest_in(region, nodes, soft, seconds)
+    @cache
+    def cheapest(number: int, nodes: tuple[float, ...], soft: tuple[float, ...]) -> float:
+        return _cheapest_in(regions[number], list(nodes), list(soft), seconds)
+
+    best, nothing = float("inf"), (0.0,) * len(seconds)
+    for stands in product(*(list(_ways_to_stand(one)) for one in demands)):
+        usd = sum(_placed_usd(one, parts, seconds) for one, parts in zip(demands, stands, strict=True))
+        for number, region in enumerate(regions):
+            mine = [(one, parts.get(region.name, nothing)) for one, parts in zip(demands, stands, strict=True)]
+            nodes = tuple(sum(part[t] for _, part in mine) for t in range(len(seconds)))
+            soft = tuple(sum(part[t] * one.interruptible for one, part in mine) for t in range(len(seconds)))
+            usd += cheapest(number, nodes, soft)
         best = min(best, usd)
     return best
 
@@ -95,6 +135,40 @@ def test_nothing_is_cheaper_by_trying_every_region_and_every_number_of_nodes(sta
             answered += 1
             assert found.usd == pytest.approx(best, rel=1e-5), seed
     assert answered >= 40
+
+
+@pytest.mark.parametrize("start", range(0, 240, 60))
+def test_nothing_is_cheaper_by_trying_every_way_to_split_demands_over_regions(start: int) -> None:
+    answered = stand_in_several = 0
+    for seed in range(start, start + 60):
+        demands, regions, seconds = _problem(seed, split=True)
+        best = _brute_force(demands, regions, seconds)
+        found = cheapest_capacity(demands, regions, seconds)
+        assert (found is None) == (best == float("inf")), seed
+        if found is None:
+            continue
+        answered += 1
+        assert found.usd == pytest.approx(best, rel=1e-5), seed
+        for one in demands:
+            parts = [nodes for (name, _), nodes in found.parts.items() if name == one.name]
+            stand_in_several += len(parts) > 1
+            assert np.max(np.abs(np.sum(parts, axis=0) - one.nodes)) == 0.0, seed
+            assert one.split is None or len(parts) <= one.split.regions, seed
+    assert answered >= 40
+    assert stand_in_several >= 10
+
+
+def test_a_demand_that_two_regions_have_half_the_nodes_for_is_split_where_it_may_be() -> None:
+    few: dict[Way, float] = {"on-demand": 2.0}
+    regions = [Region(name=name, committed={}, hourly={"on-demand": 1.0 / HOURS}, most=few) for name in ("a", "b")]
+    whole = Demand(name="x", nodes=(4.0, 1.0), interruptible=0.0, moved={"a": 5.0, "b": 7.0}, sent={"a": 8.0, "b": 8.0})
+    assert cheapest_capacity([whole], regions, [HOURS, HOURS]) is None
+    split = replace(whole, split=Split(regions=2))
+    found = cheapest_capacity([split], regions, [HOURS, HOURS])
+    assert found is not None
+    assert found.usd == pytest.approx(5.0 + 7.0 + 8.0 + 4.0 + 1.0)
+    assert found.parts["x", "a"][0] == found.parts["x", "b"][0] == 2.0
+    assert dict(found.regions) == {"x": "a + b"}
 
 
 def _one_region(**more: Any) -> Region:

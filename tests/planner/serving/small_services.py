@@ -50,6 +50,20 @@ def random_scenario(number: int) -> Scenario:
     )
 
 
+def random_split(number: int) -> Scenario:
+    """Return one of many small services that may compute prompts on replicas of their own."""
+    draw = np.random.default_rng(number)
+    group = "workloads[0].traffic.groups[0]"
+    return scenario(
+        "plan.choices.nodes=[aws-g6.12xlarge]", "plan.choices.count=[1, 2]", "plan.choices.tp=[1]",
+        f"plan.choices.prefill=[{number % 2}, 2, 3]", "plan.choices.max_num_seqs=[64]", f"run.seed={number}",
+        f"{group}.rate={draw.uniform(0.5, 5):.3f} /s",
+        f"{group}.prompt={{mean: {draw.integers(200, 2000)}, cv: 0.5, maximum: 8192}}",
+        f"{group}.output={{mean: {draw.integers(8, 80)}, cv: 0.5, maximum: 300}}",
+        f"workloads[0].limits={{ttft: {draw.integers(300, 2500)} ms, tpot: {draw.integers(45, 90)} ms}}",
+    )  # fmt: skip
+
+
 def question(asked: Scenario) -> ServiceQuestion:
     """Return the question of a scenario's only service."""
     return service_question(asked, asked.workloads[0], "cost")
