@@ -6,7 +6,7 @@ Each question is planned. Then an independent search spends at least ten times t
 spent on what costs less than the plan: points drawn at random and changes of the best ones, over the kinds of machine,
 their number, TP, PP, replicas for prompts only, and every number of sequences and of tokens of a step, most of which
 the planner does not try. It knows no bound and no estimate, and where it finds something cheaper it goes on below that.
-Last, the plan, and what was found cheaper, are played on ten fresh draws of the traffic. The planner asks that the
+Last, the plan, and what was found cheaper, are played on forty fresh draws of the traffic. The planner asks that the
 limits are kept on each of its draws and by the lower end of the interval for a fresh one; so does the search.
 """
 
@@ -32,9 +32,10 @@ from simulator.planner.serving.steady import Steady
 from simulator.scenario import Scenario, load_scenario
 from simulator.simulation.serving import prepare
 
+KEPT = 0.95  # share of the fresh draws that a plan is to keep
 LONGER = 10  # times the runs of the plan, at least
 FEWEST = 150  # runs, where the plan took very few
-FRESH = 10  # draws that neither search has seen
+FRESH = 40  # draws that neither search has seen
 AT_RANDOM = 0.4  # share of the points drawn at random, the others are changes of good ones
 MOST = 12  # nodes of a kind
 GOOD = 6  # points that are changed
@@ -104,7 +105,8 @@ class Longer:
     """The search for something cheaper than a plan: what was played and the cheapest that keeps the limits."""
 
     def __init__(self, plan: ServicePlan, *, longer: float = LONGER, fewest: int = FEWEST) -> None:
-        self.asked = service_question(plan.scenario, plan.workload, plan.objective)
+        self.asked = service_question(plan.scenario, plan.workload, plan.objective,
+                                      further=plan.scenario.plan.further_seeds)  # fmt: skip
         self.trials = Trials(question=self.asked, most_runs=max(fewest, round(longer * plan.runs)))
         self.below, self.found = plan.chosen.cost, None
         self.seen: dict[Point, Trial] = {}
@@ -199,8 +201,8 @@ class Compared:
 
     @property
     def beaten(self) -> bool:
-        """Whether something cheaper keeps the limits on every fresh draw too."""
-        return self.cheaper is not None and self.kept_cheaper == 1.0
+        """Whether something cheaper keeps the limits on fresh draws as often as is asked of a plan."""
+        return self.cheaper is not None and self.kept_cheaper >= KEPT
 
 
 def compare(scenario: Scenario, **longer: int) -> Compared:
@@ -245,7 +247,7 @@ def main() -> None:
     found = list(_compared(given.first, given.questions))
     cheaper = sum(one.cheaper is not None for one in found)
     print(
-        f"{len(found)} answered; something cheaper keeps the seen draws: {cheaper}, and every fresh one: "
+        f"{len(found)} answered; something cheaper keeps the seen draws: {cheaper}, and fresh ones: "
         f"{sum(one.beaten for one in found)}; fresh draws that plans keep: {np.mean([one.kept for one in found]):.1%}"
     )
 

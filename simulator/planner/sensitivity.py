@@ -231,7 +231,8 @@ def _fall(taken: str, name: str, margin: float) -> Tried:
 
 def _traffic(found: ServicePlan) -> Iterator[Tried]:
     """The chosen deployment on its nodes, played with the same requests arriving faster or slower."""
-    question = service_question(found.scenario, found.workload, found.objective)
+    question = service_question(found.scenario, found.workload, found.objective,
+                                further=found.scenario.plan.further_seeds)  # fmt: skip
     for factor in TRAFFIC:
         draws = tuple(one.faster(factor) for one in question.draws)
         trial = Trials(question=replace(question, draws=draws), most_runs=len(draws)).play(

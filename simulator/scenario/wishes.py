@@ -52,6 +52,9 @@ class PlanFile(StrictModel):
     mix: bool = Field(default=False, description="of a service: several kinds of machine may stand together")
     share: bool = Field(default=False, description="of several services: models may take turns on the same devices")
     seeds: Count = Field(default=3, description="of a service: draws of its traffic that must all keep the limits")
+    further_seeds: Annotated[int, Field(ge=0, le=1000)] = Field(
+        default=7, description="of a service: draws on which only what kept those is played; the interval is over all"
+    )
     simulations: Count = Field(default=2000, description="of a service: most runs before the search stops")
 
 
@@ -104,6 +107,7 @@ class PlanWishes:
     mix: bool
     share: bool
     seeds: int
+    further_seeds: int
     simulations: int
 
 
@@ -152,7 +156,7 @@ def plan_from(file: PlanFile) -> PlanWishes:
     choices = {name: tuple(values) for name, values in narrowed.items() if values is not None}
     return PlanWishes(
         objective=file.objective, choices=choices, top=file.top, confirm=file.confirm, mix=file.mix, share=file.share,
-        seeds=file.seeds, simulations=file.simulations,
+        seeds=file.seeds, further_seeds=file.further_seeds, simulations=file.simulations,
     )  # fmt: skip
 
 

@@ -1,8 +1,9 @@
 """The cheapest deployment: a first one that keeps the limits, then every cheaper one that the bound does not exclude.
 
-What keeps the limits: on each draw of the traffic the wanted share of requests does, and so does the lower end of the
-interval in which the share of another draw falls with 95 % (Student's t over the draws). All deployments meet the same
-draws (common random numbers), and one that fails on a draw is not played on the next.
+What keeps the limits: on each of the first draws of the traffic the wanted share of requests does, and so does the
+lower end of the interval in which the share of another draw falls with 95 % (Student's t over those draws and further
+ones, which keep a search from falling for what the first happen to favour). All deployments meet the same draws (common
+random numbers), and one that fails on a first draw, or on too many of all, is not played on the next.
 
 The search takes for granted that a draw which fewer nodes of one deployment keep, more nodes keep too. The interval
 over draws need not follow: more nodes may spread the draws further apart, so fewer are tried after it fails.
@@ -33,9 +34,10 @@ _AHEAD: Final = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """A deployment played: ``attainments`` by draw up to the first that failed.
+    """A deployment played: ``attainments`` by draw, up to the one that showed that the limits are not kept.
 
     Attributes:
+        missed: the limits are missed on a draw that must keep them, or on too many, so that fewer nodes do no better.
         metrics: figures of the first draw, where the limits are kept.
         watts: of all replicas at full load; None where it is not known.
         again: returns the whole result of the first draw; it is played again if that was done elsewhere.
@@ -45,6 +47,7 @@ class Trial:
     nodes: int
     attainments: tuple[float, ...]
     keeps: bool
+    missed: bool
     metrics: Mapping[str, float]
     watts: float | None
     again: Callable[[], ServingResult]
@@ -78,6 +81,18 @@ def fresh_draw(attainments: Sequence[float]) -> float:
     count = len(attainments)
     spread = float(np.std(attainments, ddof=1)) * math.sqrt(1.0 + 1.0 / count)
     return float(np.mean(attainments)) - float(t.ppf(0.95, count - 1)) * spread
+
+
+def too_many(misses: int, draws: int) -> bool:
+    """Return whether so many draws below a share leave the lower end of the interval of all of them below it too.
+
+    The best that the others can do is to lie together, and the misses just below: then the interval is that of as many
+    zeros among ones.
+
+    >>> too_many(1, 10), too_many(2, 10)
+    (False, True)
+    """
+    return misses > 0 and fresh_draw([0.0] * misses + [1.0] * (draws - misses)) <= 0.0
 
 
 @dataclass(slots=True)
@@ -126,7 +141,7 @@ class Trials:
             self._count()
         return Trial(
             priced=priced, nodes=nodes, attainments=tuple(facts["attainments"]), keeps=facts["keeps"],
-            metrics=facts["metrics"], watts=facts["watts"],
+            missed=facts["missed"], metrics=facts["metrics"], watts=facts["watts"],
             again=cache(partial(first_draw, self.question.alone, priced.deployment, nodes)),
         )  # fmt: skip
 
@@ -135,18 +150,21 @@ class Trials:
         workload = priced.deployment.workload(question.workload, nodes)
         shares: list[float] = []
         first: ServingResult | None = None
-        for draw in range(len(question.draws)):
+        missed, misses, draws = False, 0, len(question.draws)
+        for draw in range(draws):
             result, share = _draw(question, priced.deployment, nodes, draw)
             self._count()
             shares.append(share)
             first = first or result
-            if shares[-1] < workload.attainment:
+            misses += share < workload.attainment
+            missed = misses > 0 if draw < draws - question.further else too_many(misses, draws)
+            if missed:
                 break
         assert first is not None, "a question has at least one draw"
-        keeps = shares[-1] >= workload.attainment and fresh_draw(shares) >= workload.attainment
+        keeps = not missed and fresh_draw(shares) >= workload.attainment
         watts = first.watts_per_replica
         return Trial(
-            priced=priced, nodes=nodes, attainments=tuple(shares), keeps=keeps,
+            priced=priced, nodes=nodes, attainments=tuple(shares), keeps=keeps, missed=missed,
             metrics=first.metrics() if keeps else {},
             watts=None if watts is None else watts * first.replicas, again=partial(_same, first),
         )  # fmt: skip
@@ -176,6 +194,7 @@ def trial_facts(question: ServiceQuestion, priced: PricedDeployment, nodes: int)
     return {
         "attainments": list(one.attainments),
         "keeps": one.keeps,
+        "missed": one.missed,
         "watts": one.watts,
         "metrics": one.result.metrics(),
     }
@@ -199,13 +218,13 @@ def first_that_keeps(candidates: Sequence[PricedDeployment], trials: Trials) -> 
 
 def _fewer_that_keep(candidates: Sequence[PricedDeployment], trials: Trials) -> Trial | None:
     """Return one that keeps the limits on fewer nodes than where all draws kept them, but too far apart."""
-    mine, wanted = {priced.deployment for priced in candidates}, trials.question.workload.attainment
-    for spread in [one for one in trials.done.values() if one.deployment in mine and one.attainments[-1] >= wanted]:
+    mine = {priced.deployment for priced in candidates}
+    for spread in [one for one in trials.done.values() if one.deployment in mine and not one.missed]:
         for nodes in reversed(spread.deployment.machine.counts):
             if spread.priced.fewest <= nodes < spread.nodes and not trials.spent:
                 if (trial := trials.play(spread.priced, nodes)).keeps:
                     return trial
-                if trial.attainments[-1] < wanted:
+                if trial.missed:
                     break
     return None
 
@@ -233,7 +252,7 @@ def cheapest(
             trial = trials.play(priced, nodes)
             if trial.keeps:
                 best = trial
-            elif trial.attainments[-1] < trials.question.workload.attainment:
+            elif trial.missed:
                 break
     left = [priced for priced in candidates if any((priced.deployment, nodes) not in trials.done
             for nodes in list(_cheaper(priced, best))[:1])] if trials.spent else []  # fmt: skip

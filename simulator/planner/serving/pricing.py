@@ -38,6 +38,7 @@ class ServiceQuestion:
 
     Attributes:
         draws: its traffic, once for each seed; every deployment meets the same.
+        further: how many of the draws, the last ones, are only for what keeps the limits on each of the others.
         choices: what is narrowed, by name.
         workshop: where its runs are done.
     """
@@ -48,6 +49,7 @@ class ServiceQuestion:
     machines: tuple[Machine, ...]
     draws: tuple[Requests, ...]
     choices: Mapping[str, Any]
+    further: int = 0
     workshop: Workshop = field(default_factory=Workshop)
 
     @property
@@ -87,9 +89,12 @@ class PricedDeployment:
 
 
 def service_question(
-    scenario: Scenario, workload: ServeWorkload, objective: str, *, workshop: Workshop | None = None
+    scenario: Scenario, workload: ServeWorkload, objective: str, *, further: int = 0, workshop: Workshop | None = None
 ) -> ServiceQuestion:
     """Return the question of a service, whose runs are done here unless a workshop is given.
+
+    Args:
+        further: draws beside those of ``plan.seeds``.
 
     Raises:
         InputError: the service scales by itself, divides roles, or has no limits, so that there is nothing to keep.
@@ -99,15 +104,15 @@ def service_question(
             f"the planner sizes fleets of equal replicas that stay; leave scale, events and replicas.prefill of "
             f"{workload.id!r} out, and try the answer with them in `rackcast run`."
         )
-    draws = draws_of(scenario, workload)
+    draws = draws_of(scenario, workload, further)
     return ServiceQuestion(
         scenario=scenario, workload=workload, objective=objective, machines=machines_of(scenario, objective),
-        draws=draws, choices=scenario.plan.choices, workshop=workshop or Workshop(),
+        draws=draws, choices=scenario.plan.choices, further=further, workshop=workshop or Workshop(),
     )  # fmt: skip
 
 
-def draws_of(scenario: Scenario, workload: ServeWorkload) -> tuple[Requests, ...]:
-    """Return the traffic of a service, once for each of ``plan.seeds``.
+def draws_of(scenario: Scenario, workload: ServeWorkload, further: int = 0) -> tuple[Requests, ...]:
+    """Return the traffic of a service, once for each of ``plan.seeds``, and further draws.
 
     Raises:
         InputError: no limits, so that there is nothing to keep, or no requests.
@@ -115,7 +120,7 @@ def draws_of(scenario: Scenario, workload: ServeWorkload) -> tuple[Requests, ...
     if all(limit is None for limit in (workload.limits.ttft_s, workload.limits.tpot_s, workload.limits.latency_s)):
         raise InputError(f"{workload.id!r} has no limits to keep; write limits, as in {{ttft: 1 s, tpot: 50 ms}}.")
     first = scenario.run.seed
-    draws = tuple(workload.traffic.draw(Streams(first + number)) for number in range(scenario.plan.seeds))
+    draws = tuple(workload.traffic.draw(Streams(first + number)) for number in range(scenario.plan.seeds + further))
     if not all(len(requests) for requests in draws):
         raise InputError(f"no request of {workload.id!r} arrives; raise traffic.seconds or the rate.")
     return draws

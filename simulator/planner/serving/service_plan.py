@@ -21,6 +21,7 @@ from simulator.planner.serving.pricing import (
     price_deployments,
     service_question,
 )
+from simulator.planner.serving.refinement import refined
 from simulator.planner.workshop import Workshop
 from simulator.scenario import Scenario
 from simulator.scenario.serve import ServeWorkload
@@ -146,13 +147,16 @@ def recommend_service(
     name = objective or scenario.plan.objective or "cost"
     if name not in UNITS:
         raise InputError(f"plan.objective: a service is planned for {' or '.join(UNITS)}, found {name!r}.")
-    question = service_question(scenario, entry, name, workshop=workshop)
+    question = service_question(scenario, entry, name, further=scenario.plan.further_seeds, workshop=workshop)
     candidates, rejected = price_deployments(question)
     trials = Trials(question=question, most_runs=scenario.plan.simulations, progress=progress)
     start = first_that_keeps(candidates, trials)
     if start is None:
         raise _infeasible(question, candidates, rejected, trials)
     best, left = cheapest(candidates, trials, start)
+    best, between = refined(trials, best)
+    enumerated = {priced.deployment for priced in candidates}
+    candidates += [priced for priced in between if priced.deployment not in enumerated]
     _count(candidates, best, left, rejected, trials)
     runs = trials.runs
     return ServicePlan(
@@ -178,7 +182,7 @@ def _count(
     played = {deployment for deployment, _ in trials.done}
     waiting = {priced.deployment for priced in left}
     for priced in candidates:
-        if priced.deployment is best.deployment:
+        if priced.deployment == best.deployment:
             continue
         if priced.deployment in waiting:
             rejected["untried"] += 1

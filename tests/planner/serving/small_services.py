@@ -66,7 +66,7 @@ def random_split(number: int) -> Scenario:
 
 def question(asked: Scenario) -> ServiceQuestion:
     """Return the question of a scenario's only service."""
-    return service_question(asked, asked.workloads[0], "cost")
+    return service_question(asked, asked.workloads[0], "cost", further=asked.plan.further_seeds)
 
 
 def every_deployment(asked: ServiceQuestion) -> list[tuple[PricedDeployment, int]]:
