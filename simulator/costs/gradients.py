@@ -37,7 +37,7 @@ def in_a_row(table: PlanTable) -> Floats:
     """Return how many micro-batches pass one chunk after each other, per plan; one where no pass changes chunks."""
     m = table.micro_batches
     gpipe = table.schedule == SCHEDULES.index("gpipe")
-    return np.where(table.vpp == 1, 1, np.where(gpipe, m, np.minimum(m, table.pp))).astype(float)
+    return np.maximum(np.where(table.vpp == 1, 1, np.where(gpipe, m, np.minimum(m, table.pp))), 1).astype(float)
 
 
 def rounds(table: PlanTable) -> Floats:
