@@ -31,7 +31,7 @@ def test_a_word_that_the_kind_cannot_express_exits_with_two(capsys):
 
 
 def test_unequal_machines_may_share_by_speed(capsys):
-    """Equal shares wait for the A100, others take 2 / (1 + r) of that: r is 2 in practice and at most the peaks' 3.2."""
+    """Equal shares wait for the A100; others take 2 / (1 + r) of that, r being 2 to 3.2, the ratio of the peaks."""
     mixed = str(shipped("scenarios") / "train-heterogeneous.yaml")
     equal = ["whatif", mixed, "--set", "workloads[0].parallelism.shares=equal", "by-speed=shares"]
     assert main(equal) == 0
