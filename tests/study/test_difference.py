@@ -63,9 +63,9 @@ PLANS = {
     "cluster": (
         "plan-train-7b-deadline.yaml",
         ("plan.choices.nodes=[aws-p5.48xlarge]", "plan.choices.count=[2, 4]", "workloads[0].model=gpt2-124m",
-         "workloads[0].seq_len=1024", "workloads[0].batch.global=64", "workloads[0].tokens=300e9", "slo.finish=3 d",
+         "workloads[0].seq_len=1024", "workloads[0].batch.global=512", "workloads[0].tokens=300e9", "slo.finish=3 d",
          "plan.confirm=1"),
-        ("slo.finish", "26 h"),
+        ("slo.finish", "11 h"),
         "nodes",
     ),
     "mix": (
